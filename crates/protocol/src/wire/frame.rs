@@ -1,0 +1,182 @@
+//! Frames: `type u8 | length u32 | body`, the same on every stream.
+
+use alloc::vec::Vec;
+
+use super::{Wire, WireError};
+use crate::limits::{MAX_HEADER, MAX_SEGMENT_BODY, REPLY_PLAINTEXT, TAG};
+
+/// Bytes before a frame's body.
+pub const FRAME_HEAD: usize = 5;
+
+/// The types of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FrameType {
+    /// [`Open`](super::hop::Open), sender to outer to inner.
+    Open = 0x01,
+    /// [`Incoming`](super::hop::Incoming), inner to office.
+    Incoming = 0x02,
+    /// [`Hello`](super::hello::Hello), sender to office.
+    Hello = 0x10,
+    /// A segment that is not the last: `position u32 | ciphertext`.
+    Segment = 0x11,
+    /// The final segment: `position u32 | ciphertext` of the trailer.
+    Final = 0x12,
+    /// The salt of this stream's replies, 32 bytes, office to sender.
+    ReplyStart = 0x20,
+    /// A sealed [`Reply`](super::reply::Reply), office to sender.
+    Reply = 0x21,
+    /// A message of a control stream.
+    Control = 0x30,
+}
+
+impl FrameType {
+    /// The type with this number.
+    pub fn from_u8(number: u8) -> Option<Self> {
+        const ALL: [FrameType; 8] = [
+            FrameType::Open,
+            FrameType::Incoming,
+            FrameType::Hello,
+            FrameType::Segment,
+            FrameType::Final,
+            FrameType::ReplyStart,
+            FrameType::Reply,
+            FrameType::Control,
+        ];
+        ALL.into_iter().find(|frame_type| *frame_type as u8 == number)
+    }
+
+    /// The longest body of this type.
+    pub fn max_body(self) -> usize {
+        match self {
+            Self::Open => super::hop::Open::MAX,
+            Self::Incoming => super::hop::Incoming::MAX,
+            Self::Hello => super::hello::Hello::MAX,
+            Self::Segment => MAX_SEGMENT_BODY,
+            Self::Final => 4 + crate::limits::TRAILER_PLAINTEXT + TAG,
+            Self::ReplyStart => 32,
+            Self::Reply => REPLY_PLAINTEXT + TAG,
+            Self::Control => MAX_HEADER,
+        }
+    }
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What the body is.
+    pub frame_type: FrameType,
+    /// At most [`FrameType::max_body`] bytes.
+    pub body: Vec<u8>,
+}
+
+impl Frame {
+    /// Decodes the body as a wire type.
+    pub fn decode<T: Wire>(&self) -> Result<T, WireError> {
+        T::from_wire(&self.body)
+    }
+
+    /// Splits a segment's body into position and ciphertext.
+    pub fn segment(&self) -> Result<(u32, &[u8]), WireError> {
+        let (position, ciphertext) = self.body.split_first_chunk::<4>().ok_or(WireError::Malformed)?;
+        Ok((u32::from_le_bytes(*position), ciphertext))
+    }
+}
+
+/// A whole frame around a wire type.
+pub fn encode_frame<T: Wire>(frame_type: FrameType, value: &T) -> Vec<u8> {
+    encode_raw(frame_type, &[&value.to_wire()])
+}
+
+/// A whole segment or final frame.
+pub fn encode_segment(frame_type: FrameType, position: u32, ciphertext: &[u8]) -> Vec<u8> {
+    encode_raw(frame_type, &[&position.to_le_bytes(), ciphertext])
+}
+
+/// A whole frame around the concatenation of `parts`.
+///
+/// # Panics
+/// If the body is longer than its type allows: callers make bodies, they do not receive them.
+pub fn encode_raw(frame_type: FrameType, parts: &[&[u8]]) -> Vec<u8> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    assert!(length <= frame_type.max_body(), "a {frame_type:?} frame of {length} bytes");
+    let length_field = u32::try_from(length).expect("limits are far below 4 GiB");
+    let mut bytes = Vec::with_capacity(FRAME_HEAD + length);
+    bytes.push(frame_type as u8);
+    bytes.extend_from_slice(&length_field.to_le_bytes());
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+/// Cuts a stream of bytes into frames. Holds at most one frame; a hostile length allocates nothing.
+#[derive(Debug, Default)]
+pub struct FrameReader {
+    head: [u8; FRAME_HEAD],
+    head_len: usize,
+    /// Type, wanted length, and what has come of the body.
+    body: Option<(FrameType, usize, Vec<u8>)>,
+}
+
+/// Why a stream of bytes is no sequence of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// A frame type that this protocol version does not have.
+    #[error("unknown frame type {0:#04x}")]
+    UnknownType(u8),
+    /// A length above the limit of the frame's type.
+    #[error("a {0:?} frame claims {1} bytes")]
+    TooLong(FrameType, u32),
+}
+
+impl FrameReader {
+    /// An empty reader.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the reader stands between two frames.
+    pub fn is_at_boundary(&self) -> bool {
+        self.head_len == 0 && self.body.is_none()
+    }
+
+    /// Takes bytes from the front of `input` until a frame is whole or the input is empty.
+    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
+        if self.body.is_none() && !self.read_head(input)? {
+            return Ok(None);
+        }
+        let Some((frame_type, wanted, mut body)) = self.body.take() else { return Ok(None) };
+        let take = (wanted - body.len()).min(input.len());
+        body.extend_from_slice(&input[..take]);
+        *input = &input[take..];
+        if body.len() < wanted {
+            self.body = Some((frame_type, wanted, body));
+            return Ok(None);
+        }
+        Ok(Some(Frame { frame_type, body }))
+    }
+
+    /// Returns whether the head is whole.
+    fn read_head(&mut self, input: &mut &[u8]) -> Result<bool, FrameError> {
+        let take = (FRAME_HEAD - self.head_len).min(input.len());
+        self.head[self.head_len..self.head_len + take].copy_from_slice(&input[..take]);
+        self.head_len += take;
+        *input = &input[take..];
+        if let Some(number) = self.head.first().filter(|_| self.head_len > 0) {
+            FrameType::from_u8(*number).ok_or(FrameError::UnknownType(*number))?;
+        }
+        if self.head_len < FRAME_HEAD {
+            return Ok(false);
+        }
+        let [number, length @ ..] = self.head;
+        let frame_type = FrameType::from_u8(number).ok_or(FrameError::UnknownType(number))?;
+        let length = u32::from_le_bytes(length);
+        let wanted = usize::try_from(length).ok().filter(|wanted| *wanted <= frame_type.max_body());
+        let wanted = wanted.ok_or(FrameError::TooLong(frame_type, length))?;
+        self.head_len = 0;
+        // Grows with what arrives: a claimed length reserves little.
+        self.body = Some((frame_type, wanted, Vec::with_capacity(wanted.min(2048))));
+        Ok(true)
+    }
+}

@@ -1,0 +1,266 @@
+//! Tickets: the right to open exactly one sealed connection to one office.
+//!
+//! A ticket on the wire is its body, then an Ed25519 signature (64 bytes) over the ticket label and the body. The
+//! received bytes are kept, because the signature and the HPKE `info` are over them.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::str::FromStr;
+
+use bincode::{Decode, Encode};
+
+use super::label::{MemberId, PayloadKind};
+use super::token::RouteToken;
+use super::{Wire, WireError};
+use crate::limits::{MAX_PURPOSE_TEXT, MAX_ROUTES, MAX_TICKET, VERSION};
+use crate::time::UnixSeconds;
+
+/// Names one ticket (random).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct TicketId(pub [u8; 16]);
+
+hex_debug!(TicketId);
+
+/// An Ed25519 signature, RFC 8032.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Signature(pub [u8; 64]);
+
+hex_debug!(Signature);
+
+/// The 256-bit HPKE pre-shared key of a ticket. Whoever has it may send.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TicketSecret(pub [u8; 32]);
+
+impl core::fmt::Debug for TicketSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("TicketSecret(…)")
+    }
+}
+
+impl Drop for TicketSecret {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.0);
+    }
+}
+
+/// The one-time public key; its variant is the suite.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub enum OneTimeKey {
+    /// Suite 1: X25519 (RFC 7748), 32 bytes.
+    X25519([u8; 32]),
+    /// Suite 2: X-Wing (X25519 and ML-KEM-768), 1,216 bytes.
+    XWing([u8; 1216]),
+}
+
+impl core::fmt::Debug for OneTimeKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::X25519(_) => "X25519(…)",
+            Self::XWing(_) => "XWing(…)",
+        })
+    }
+}
+
+impl OneTimeKey {
+    /// The suite of a connection to this key.
+    pub fn suite(&self) -> Suite {
+        match self {
+            Self::X25519(_) => Suite::X25519,
+            Self::XWing(_) => Suite::XWing,
+        }
+    }
+}
+
+/// The numbered suites. There is no negotiation: the ticket says which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+pub enum Suite {
+    /// 1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305.
+    X25519,
+    /// 2: X-Wing, HKDF-SHA256, ChaCha20-Poly1305.
+    XWing,
+}
+
+/// One way to the office.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Route {
+    /// The inner proxy that minted the token.
+    pub inner: MemberId,
+    /// Its token.
+    pub token: RouteToken,
+}
+
+/// What an office asks for. All of it is optional; an absent purpose keeps the ticket small.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Purpose {
+    /// The only payload kind that is accepted.
+    pub kind: Option<PayloadKind>,
+    /// The only member that may send.
+    pub sender: Option<MemberId>,
+    /// The office's reference, e.g. a file number. At most [`MAX_PURPOSE_TEXT`] bytes.
+    pub reference: Option<String>,
+    /// The period asked for: first and last second.
+    pub period: Option<(UnixSeconds, UnixSeconds)>,
+    /// Text for a person. At most [`MAX_PURPOSE_TEXT`] bytes.
+    pub text: Option<String>,
+}
+
+/// What a ticket says.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct TicketBody {
+    /// [`VERSION`].
+    pub version: u8,
+    /// The office to which the ticket leads.
+    pub office: MemberId,
+    /// Random name.
+    pub id: TicketId,
+    /// One-time public key, and with it the suite.
+    pub key: OneTimeKey,
+    /// Pre-shared key.
+    pub secret: TicketSecret,
+    /// First second of validity.
+    pub not_before: UnixSeconds,
+    /// Last second of validity.
+    pub not_after: UnixSeconds,
+    /// Ways to the office, at least one, at most [`MAX_ROUTES`].
+    pub routes: Vec<Route>,
+    /// What is asked for.
+    pub purpose: Option<Purpose>,
+}
+
+impl Wire for TicketBody {
+    const MAX: usize = MAX_TICKET - 64;
+
+    fn validate(&self) -> Result<(), WireError> {
+        if self.version != VERSION {
+            return Err(WireError::Invalid("the ticket has a version that this program does not know"));
+        }
+        if self.routes.is_empty() || self.routes.len() > MAX_ROUTES {
+            return Err(WireError::Invalid("a ticket has 1 to 8 routes"));
+        }
+        if self.not_before > self.not_after {
+            return Err(WireError::Invalid("a ticket ends after it begins"));
+        }
+        let Some(purpose) = &self.purpose else { return Ok(()) };
+        let too_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_PURPOSE_TEXT);
+        if too_long(&purpose.reference) || too_long(&purpose.text) {
+            return Err(WireError::Invalid("a purpose's text is too long"));
+        }
+        Ok(())
+    }
+}
+
+/// A ticket as received: well-formed, its signature not yet verified (that needs the directory and `schleuse-seal`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket {
+    bytes: Vec<u8>,
+    body: TicketBody,
+}
+
+impl Ticket {
+    /// Scheme of the URI form.
+    pub const SCHEME: &'static str = "schleuse:";
+
+    /// Reads the binary form.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, WireError> {
+        let body_len = bytes.len().checked_sub(64).ok_or(WireError::Malformed)?;
+        let body = TicketBody::from_wire(&bytes[..body_len])?;
+        Ok(Self { bytes, body })
+    }
+
+    /// Puts a body and the signature over its encoding together.
+    pub fn assemble(body: TicketBody, signature: &Signature) -> Self {
+        let mut bytes = body.to_wire();
+        bytes.extend_from_slice(&signature.0);
+        Self { bytes, body }
+    }
+
+    /// What the ticket says.
+    pub fn body(&self) -> &TicketBody {
+        &self.body
+    }
+
+    /// The whole binary form: what the HPKE `info` hashes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes that the signature covers (after the label).
+    pub fn signed_bytes(&self) -> &[u8] {
+        &self.bytes[..self.bytes.len() - 64]
+    }
+
+    /// The signature.
+    pub fn signature(&self) -> Signature {
+        let mut signature = [0; 64];
+        signature.copy_from_slice(&self.bytes[self.bytes.len() - 64..]);
+        Signature(signature)
+    }
+
+    /// The URI form, `SCHLEUSE:` and Base32 (RFC 4648 section 6, no padding): all of it in the alphanumeric set of QR
+    /// codes. Case does not matter when it is read.
+    pub fn to_uri(&self) -> String {
+        let mut text = Self::SCHEME.to_ascii_uppercase();
+        text.push_str(&data_encoding::BASE32_NOPAD.encode(&self.bytes));
+        text
+    }
+
+    /// The link form: `base` and the Base32 text as the fragment, which browsers never send to a server.
+    pub fn to_link(&self, base: &str) -> String {
+        let mut text = String::from(base);
+        text.push('#');
+        text.push_str(&data_encoding::BASE32_NOPAD.encode(&self.bytes));
+        text
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.bytes);
+    }
+}
+
+impl core::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Ticket").field("office", &self.body.office).field("id", &self.body.id).finish_non_exhaustive()
+    }
+}
+
+impl FromStr for Ticket {
+    type Err = TicketTextError;
+
+    /// Reads a URI or a link, with white space around it ignored.
+    fn from_str(text: &str) -> Result<Self, TicketTextError> {
+        let text = text.trim();
+        let encoded = match text.split_once('#') {
+            Some((link, fragment)) if link.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) => {
+                fragment
+            }
+            _ => text
+                .get(..Self::SCHEME.len())
+                .filter(|scheme| scheme.eq_ignore_ascii_case(Self::SCHEME))
+                .map(|_| &text[Self::SCHEME.len()..])
+                .ok_or(TicketTextError::Scheme)?,
+        };
+        if encoded.len() > MAX_TICKET * 2 {
+            return Err(TicketTextError::Wire(WireError::TooLong));
+        }
+        let bytes = data_encoding::BASE32_NOPAD
+            .decode(encoded.to_ascii_uppercase().as_bytes())
+            .map_err(|_| TicketTextError::Base32)?;
+        Ok(Self::from_bytes(bytes)?)
+    }
+}
+
+/// Why a text is no ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TicketTextError {
+    /// Neither `schleuse:…` nor `https://…#…`.
+    #[error("not a ticket: it begins with neither 'schleuse:' nor 'https://' with a '#' part; copy the whole ticket")]
+    Scheme,
+    /// A character outside Base32, or a wrong length.
+    #[error("the ticket's text is damaged: copy the whole ticket again")]
+    Base32,
+    /// The bytes are no ticket.
+    #[error("the ticket is damaged or incomplete: copy the whole ticket again")]
+    Wire(#[from] WireError),
+}
