@@ -1,5 +1,6 @@
 //! The sender's opening of the seal, and the trailer that ends the content.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bincode::{Decode, Encode};
@@ -15,7 +16,7 @@ pub enum Encapsulated {
     /// Suite 1, 32 bytes.
     X25519([u8; 32]),
     /// Suite 2, 1,120 bytes.
-    XWing([u8; 1120]),
+    XWing(Box<[u8; 1120]>),
 }
 
 impl Encapsulated {
@@ -23,7 +24,7 @@ impl Encapsulated {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::X25519(bytes) => bytes,
-            Self::XWing(bytes) => bytes,
+            Self::XWing(bytes) => bytes.as_slice(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! A ticket on the wire is its body, then an Ed25519 signature (64 bytes) over the ticket label and the body. The
 //! received bytes are kept, because the signature and the HPKE `info` are over them.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::str::FromStr;
@@ -49,7 +50,7 @@ pub enum OneTimeKey {
     /// Suite 1: X25519 (RFC 7748), 32 bytes.
     X25519([u8; 32]),
     /// Suite 2: X-Wing (X25519 and ML-KEM-768), 1,216 bytes.
-    XWing([u8; 1216]),
+    XWing(Box<[u8; 1216]>),
 }
 
 impl core::fmt::Debug for OneTimeKey {
