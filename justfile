@@ -1,0 +1,42 @@
+# What one does often. `just` lists it.
+
+_list:
+    @just --list
+
+# The demo network: real sockets, keys and storage on this machine
+demo *ARGS:
+    cargo run --release -- {{ARGS}}
+
+# All tests
+test:
+    cargo test --workspace
+
+# What CI runs
+ci:
+    bash .ci/run
+
+# Formatting, lints, documentation
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Licences, sources and bans of dependencies (offline)
+deny:
+    cargo deny check bans licenses sources
+
+# Known vulnerabilities of dependencies (needs the RustSec database)
+advisories:
+    cargo deny check advisories
+
+# One seed of the simulation again, with its trace
+simulate SEED:
+    SCHLEUSE_SEED={{SEED}} cargo test -p schleuse-tests --test simulation -- --nocapture
+
+# Fuzz one target (needs a nightly toolchain and cargo-fuzz); `just fuzz wire`
+fuzz TARGET *ARGS:
+    cd tests/fuzz && cargo +nightly fuzz run {{TARGET}} {{ARGS}}
+
+# The example certificates anew
+certs-example:
+    cargo run --release -- pki example certs-example
