@@ -1,0 +1,134 @@
+//! The crates import what the table of docs/architecture.md allows, and nothing else.
+//!
+//! "The outer proxy can open nothing" is a property of its build: the sealing code is not in its dependency tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Crate (its folder), level, and which of ours it may import besides what those import.
+const TABLE: &[(&str, u8, &[&str])] = &[
+    ("protocol", 0, &[]),
+    ("payload", 0, &[]),
+    ("seal", 1, &["protocol"]),
+    ("admission", 1, &["protocol"]),
+    ("directory", 2, &["protocol", "seal"]),
+    ("transport", 3, &["protocol"]),
+    ("outer-proxy", 4, &["protocol", "admission", "transport"]),
+    ("inner-proxy", 4, &["protocol", "admission", "seal", "directory", "transport"]),
+    ("receiver", 4, &["protocol", "payload", "seal", "directory", "transport"]),
+    ("client", 4, &["protocol", "seal", "directory", "transport"]),
+    (
+        "operator",
+        5,
+        &[
+            "protocol", "payload", "seal", "admission", "directory", "transport", "outer-proxy", "inner-proxy",
+            "receiver", "client",
+        ],
+    ),
+];
+
+/// Crates that a crate must not reach by any path of normal dependencies.
+const UNREACHABLE: &[(&str, &[&str])] = &[
+    // no cryptography, clock, randomness, I/O
+    ("protocol", &["tokio", "quinn", "rustls", "getrandom", "rand", "sha2", "chacha20poly1305", "ed25519-dalek"]),
+    ("payload", &["tokio", "getrandom", "rand", "schleuse-protocol"]),
+    ("seal", &["tokio", "quinn", "rustls"]),
+    ("directory", &["tokio", "quinn", "rustls"]),
+    // can open nothing: neither a submission nor the sealed part of a route token
+    (
+        "outer-proxy",
+        &["schleuse-seal", "schleuse-directory", "schleuse-payload", "hpke", "chacha20poly1305", "ed25519-dalek", "x25519-dalek", "sqlx"],
+    ),
+    ("inner-proxy", &["schleuse-payload", "schleuse-receiver", "schleuse-client", "sqlx"]),
+    ("client", &["sqlx", "schleuse-payload"]),
+];
+
+struct Graph {
+    /// Package name to the names of its normal (and build) dependencies, as resolved.
+    normal: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Graph {
+    fn read() -> Self {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let output = Command::new(cargo)
+            .args(["metadata", "--format-version", "1", "--locked", "--offline", "--manifest-path", manifest])
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+        let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+        let names: BTreeMap<&str, &str> = array(&metadata["packages"])
+            .map(|package| (text(&package["id"]), text(&package["name"])))
+            .collect();
+        let normal = array(&metadata["resolve"]["nodes"])
+            .map(|node| {
+                let imports = array(&node["deps"])
+                    .filter(|dep| array(&dep["dep_kinds"]).any(|kind| kind["kind"].as_str() != Some("dev")))
+                    .map(|dep| names[text(&dep["pkg"])].to_owned());
+                (names[text(&node["id"])].to_owned(), imports.collect())
+            })
+            .collect();
+        Self { normal }
+    }
+
+    fn reachable(&self, from: &str) -> BTreeSet<&str> {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(name) = open.pop() {
+            for import in self.normal.get(name).into_iter().flatten() {
+                if seen.insert(import.as_str()) {
+                    open.push(import);
+                }
+            }
+        }
+        seen
+    }
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().expect("an array").iter()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a string")
+}
+
+#[test]
+fn crates_import_only_what_the_table_allows() {
+    let graph = Graph::read();
+    for (name, _, allowed) in TABLE {
+        let imports = &graph.normal[&format!("schleuse-{name}")];
+        let ours = imports.iter().filter_map(|import| import.strip_prefix("schleuse-"));
+        for import in ours {
+            assert!(allowed.contains(&import), "crate {name} imports {import}, which the table does not allow");
+        }
+    }
+}
+
+#[test]
+fn the_table_lists_every_crate_and_imports_point_downwards() {
+    let graph = Graph::read();
+    let listed: BTreeSet<String> = TABLE.iter().map(|(name, ..)| format!("schleuse-{name}")).collect();
+    let found: BTreeSet<String> =
+        graph.normal.keys().filter(|name| name.starts_with("schleuse-") && *name != "schleuse-tests").cloned().collect();
+    assert_eq!(listed, found);
+
+    let level: BTreeMap<&str, u8> = TABLE.iter().map(|(name, level, _)| (*name, *level)).collect();
+    for (name, own, allowed) in TABLE {
+        assert!(allowed.iter().all(|import| level[import] < *own), "{name} may import only lower levels");
+    }
+}
+
+#[test]
+fn what_a_crate_must_not_be_able_to_do_is_not_in_its_tree() {
+    let graph = Graph::read();
+    for (name, forbidden) in UNREACHABLE {
+        let reachable = graph.reachable(&format!("schleuse-{name}"));
+        for import in *forbidden {
+            assert!(!reachable.contains(import), "crate {name} reaches {import}");
+        }
+    }
+}
