@@ -13,15 +13,15 @@
 //! **Where to read next.** [`endpoint::Gate`] for what an unknown address may cost us, [`relay::relay`] for the hot
 //! loop of both proxies, [`exit`] for how a daemon ends.
 
-pub mod tls;
+pub mod backoff;
+pub mod clock;
+pub mod config;
 pub mod endpoint;
+pub mod exit;
 pub mod framed;
 pub mod relay;
-pub mod clock;
-pub mod shutdown;
 pub mod runtime;
-pub mod backoff;
 pub mod secret;
-pub mod config;
+pub mod shutdown;
 pub mod telemetry;
-pub mod exit;
+pub mod tls;

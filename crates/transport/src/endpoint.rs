@@ -1,0 +1,80 @@
+//! QUIC endpoints with limits that are safe to face the internet.
+//!
+//! A proxy binds one socket per core ([`bind`]), makes a listening endpoint on each ([`listen`]) and lets connections
+//! in through a [`Gate`]. An office or a sender has one endpoint that only dials ([`dial_only`]).
+
+mod gate;
+mod keys;
+mod limits;
+mod rate;
+mod socket;
+mod streams;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{
+    ClientConfig, Endpoint, EndpointConfig, NoneTokenLog, NoneTokenStore, ServerConfig, TokioRuntime,
+    ValidationTokenConfig,
+};
+
+pub use gate::{Gate, GateLimits, Handshake, HandshakeError};
+pub use keys::EndpointKeys;
+pub use limits::Limits;
+pub use rate::{RateLimit, RateLimiter};
+pub use socket::{BindError, bind};
+pub use streams::{StreamBudget, StreamSlot};
+
+/// What quinn may hold of connection attempts that the gate has not seen yet. The gate takes them at once, so a few
+/// hundred are a burst; what is beyond is refused statelessly.
+const MAX_INCOMING: usize = 512;
+/// Bytes of further packets kept per attempt: a hybrid ClientHello is two packets.
+const INCOMING_BUFFER: u64 = 8 * 1024;
+/// The same for all attempts together.
+const INCOMING_BUFFER_TOTAL: u64 = 1024 * 1024;
+
+/// The listening configuration; share it between the endpoints of all cores.
+pub fn server_config(tls: QuicServerConfig, limits: &Limits) -> ServerConfig {
+    let mut config = ServerConfig::with_crypto(Arc::new(tls));
+    // An address-validation token would link an anonymous sender's connections. (Retry tokens are another thing.)
+    let mut tokens = ValidationTokenConfig::default();
+    tokens.sent(0).log(Arc::new(NoneTokenLog));
+    config
+        .transport_config(Arc::new(limits.transport()))
+        .validation_token_config(tokens)
+        .max_incoming(MAX_INCOMING)
+        .incoming_buffer_size(INCOMING_BUFFER)
+        .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
+    config
+}
+
+/// The dialling configuration.
+pub fn client_config(tls: QuicClientConfig, limits: &Limits) -> ClientConfig {
+    let mut config = ClientConfig::new(Arc::new(tls));
+    config.transport_config(Arc::new(limits.transport())).token_store(Arc::new(NoneTokenStore));
+    config
+}
+
+/// An endpoint that listens and can dial, on a bound socket. Must be called inside a tokio runtime.
+///
+/// # Errors
+/// The socket cannot be registered with the runtime.
+pub fn listen(socket: UdpSocket, keys: &EndpointKeys, config: ServerConfig) -> io::Result<Endpoint> {
+    Endpoint::new(keys.endpoint_config(), Some(config), socket, Arc::new(TokioRuntime))
+}
+
+/// An endpoint that only dials, from any free port at `local`. Must be called inside a tokio runtime.
+///
+/// # Errors
+/// No socket can be bound at that address.
+pub fn dial_only(local: SocketAddr, config: ClientConfig) -> Result<Endpoint, BindError> {
+    let mut sockets = bind(local, std::num::NonZeroUsize::MIN)?;
+    let socket = sockets.pop().ok_or_else(|| BindError::io(local, io::ErrorKind::NotFound.into()))?;
+    let runtime = Arc::new(TokioRuntime);
+    let mut endpoint =
+        Endpoint::new(EndpointConfig::default(), None, socket, runtime).map_err(|error| BindError::io(local, error))?;
+    endpoint.set_default_client_config(config);
+    Ok(endpoint)
+}

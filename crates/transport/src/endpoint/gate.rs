@@ -1,0 +1,214 @@
+//! Who may begin a handshake, in order of cost: refuse without state, ask for a proof of address, then compute.
+//!
+//! A handshake costs a signature, a key agreement and some ten kilobytes until it is done or times out, so only so
+//! many run at once. While few run, everybody gets one at once. Above that an address must first be proved by a Retry
+//! (RFC 9000, 8.1.2), which costs us no state; above the hard limit nothing is begun.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming};
+use schleuse_protocol::time::Millis;
+
+use super::rate::{RateLimit, RateLimiter};
+use crate::clock::Clock;
+
+/// What connection attempts may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GateLimits {
+    /// Open handshakes above which an address must be proved.
+    pub retry_above: usize,
+    /// Open handshakes above which no more are begun.
+    pub max_open: usize,
+    /// How long a handshake may take.
+    pub timeout: Duration,
+    /// Attempts per network; none for listeners that only members reach.
+    pub rate: Option<RateLimit>,
+}
+
+impl Default for GateLimits {
+    /// Sized for a small machine facing the internet.
+    fn default() -> Self {
+        Self {
+            retry_above: 32,
+            max_open: 256,
+            timeout: Duration::from_secs(5),
+            rate: Some(RateLimit { per_second: 50, burst: 500 }),
+        }
+    }
+}
+
+/// The gate of one endpoint.
+pub struct Gate {
+    limits: GateLimits,
+    clock: Clock,
+    open: Arc<AtomicUsize>,
+    rate: Option<Mutex<RateLimiter>>,
+}
+
+impl Gate {
+    /// A gate with no handshake open.
+    pub fn new(limits: GateLimits, clock: Clock) -> Self {
+        let rate = limits.rate.map(|limit| Mutex::new(RateLimiter::new(limit)));
+        Self { limits, clock, open: Arc::default(), rate }
+    }
+
+    /// The next handshake worth running, `None` once the endpoint is closed. Run each on a task of its own:
+    /// [`Handshake::complete`] takes round trips, and the next attempt must not wait for it.
+    pub async fn accept(&self, endpoint: &Endpoint) -> Option<Handshake> {
+        loop {
+            let incoming = endpoint.accept().await?;
+            if let Some(handshake) = self.admit(incoming) {
+                return Some(handshake);
+            }
+        }
+    }
+
+    /// Handshakes that are running now.
+    pub fn open_handshakes(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    fn admit(&self, incoming: Incoming) -> Option<Handshake> {
+        let address = incoming.remote_address();
+        match self.verdict(address, incoming.remote_address_validated(), self.clock.millis()) {
+            Verdict::Begin => self.begin(incoming),
+            Verdict::ProveAddress => {
+                // Fails only for a validated address, which gets no such verdict.
+                let _ = incoming.retry();
+                None
+            }
+            Verdict::Refuse => {
+                incoming.refuse();
+                None
+            }
+        }
+    }
+
+    fn begin(&self, incoming: Incoming) -> Option<Handshake> {
+        let connecting = incoming.accept().ok()?;
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Some(Handshake { connecting, timeout: self.limits.timeout, _open: OpenHandshake(self.open.clone()) })
+    }
+
+    fn verdict(&self, from: SocketAddr, proven: bool, now: Millis) -> Verdict {
+        let open = self.open_handshakes();
+        if !proven && open >= self.limits.retry_above {
+            return Verdict::ProveAddress;
+        }
+        if open >= self.limits.max_open {
+            return Verdict::Refuse;
+        }
+        let Some(rate) = &self.rate else { return Verdict::Begin };
+        let mut rate = rate.lock().unwrap_or_else(PoisonError::into_inner);
+        match proven {
+            true if rate.take(from.ip(), now) => Verdict::Begin,
+            true => Verdict::Refuse,
+            false if rate.take_unproven(from.ip(), now) => Verdict::Begin,
+            false => Verdict::ProveAddress,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Begin,
+    /// Answer with a Retry and forget the attempt.
+    ProveAddress,
+    /// Answer that there is no room, and forget the attempt.
+    Refuse,
+}
+
+/// A handshake that counts as open until it is completed or dropped.
+pub struct Handshake {
+    connecting: Connecting,
+    timeout: Duration,
+    _open: OpenHandshake,
+}
+
+impl Handshake {
+    /// The peer's address, for the log at debug level only.
+    pub fn remote_address(&self) -> SocketAddr {
+        self.connecting.remote_address()
+    }
+
+    /// Runs the handshake to its end.
+    ///
+    /// # Errors
+    /// The peer is too slow, has the wrong certificate or protocol, or went away.
+    pub async fn complete(self) -> Result<Connection, HandshakeError> {
+        match tokio::time::timeout(self.timeout, self.connecting).await {
+            Ok(connection) => Ok(connection?),
+            Err(_) => Err(HandshakeError::TimedOut),
+        }
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// Slower than the gate allows.
+    #[error("the handshake took too long")]
+    TimedOut,
+    /// Refused by TLS or lost.
+    #[error("the handshake failed: {0}")]
+    Failed(#[from] ConnectionError),
+}
+
+struct OpenHandshake(Arc<AtomicUsize>);
+
+impl Drop for OpenHandshake {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: GateLimits = GateLimits {
+        retry_above: 2,
+        max_open: 4,
+        timeout: Duration::from_secs(1),
+        rate: Some(RateLimit { per_second: 1, burst: 8 }),
+    };
+
+    fn gate(open: usize) -> Gate {
+        let gate = Gate::new(LIMITS, Clock::start());
+        gate.open.store(open, Ordering::Relaxed);
+        gate
+    }
+
+    fn verdicts(gate: &Gate, proven: bool, attempts: usize) -> Vec<Verdict> {
+        let from = SocketAddr::from(([192, 0, 2, 1], 4433));
+        (0..attempts).map(|_| gate.verdict(from, proven, Millis(0))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_calm_gate_lets_everybody_begin() {
+        assert_eq!(verdicts(&gate(0), false, 1), [Verdict::Begin]);
+        assert_eq!(verdicts(&gate(1), true, 1), [Verdict::Begin]);
+    }
+
+    #[tokio::test]
+    async fn a_busy_gate_asks_for_a_proof_of_address_and_a_full_one_refuses() {
+        assert_eq!(verdicts(&gate(2), false, 1), [Verdict::ProveAddress]);
+        assert_eq!(verdicts(&gate(2), true, 1), [Verdict::Begin]);
+        assert_eq!(verdicts(&gate(4), false, 1), [Verdict::ProveAddress]);
+        assert_eq!(verdicts(&gate(4), true, 1), [Verdict::Refuse]);
+    }
+
+    #[tokio::test]
+    async fn a_network_over_its_rate_proves_its_address_and_is_then_refused() {
+        let gate = gate(0);
+        let forged = verdicts(&gate, false, 5);
+        assert_eq!(forged[..4], [Verdict::Begin; 4]);
+        assert_eq!(forged[4], Verdict::ProveAddress);
+        let real = verdicts(&gate, true, 5);
+        assert_eq!(real[..4], [Verdict::Begin; 4]);
+        assert_eq!(real[4], Verdict::Refuse);
+    }
+}

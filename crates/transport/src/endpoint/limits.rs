@@ -1,0 +1,83 @@
+//! What one connection may take, by the kind of hop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::congestion::CubicConfig;
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+
+/// Bytes, streams and seconds of one connection.
+///
+/// quinn's own defaults are for a friendly world: an unlimited receive window, 10 MB of unacknowledged data, 100
+/// streams whose slots are allocated at once (see docs/architecture.md for what that costs).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that the peer may send on one stream before we read. Bounds what a stalled relay holds.
+    pub stream_window: u32,
+    /// The same over all streams of the connection. One stalled stream pins up to `stream_window` of it, so this many
+    /// windows of stalled streams block the connection.
+    pub connection_window: u32,
+    /// Bytes of ours that may wait for an acknowledgement, over all streams.
+    pub send_window: u32,
+    /// Bidirectional streams that the peer may have open at first.
+    pub first_streams: u32,
+    /// The same once it needs more (see [`StreamBudget`](super::StreamBudget)).
+    pub max_streams: u32,
+    /// Silence after which the peer is given up.
+    pub idle_timeout: Duration,
+    /// Interval of keep-alive packets, for connections that stay when nothing is sent.
+    pub keep_alive: Option<Duration>,
+}
+
+const KIB: u32 = 1024;
+const MIB: u32 = 1024 * KIB;
+
+impl Limits {
+    /// An outer proxy's side of a sender's connection: strangers, many of them.
+    pub const PUBLIC: Self = Self {
+        stream_window: 256 * KIB,
+        connection_window: MIB,
+        send_window: MIB,
+        first_streams: 4,
+        max_streams: 64,
+        idle_timeout: Duration::from_secs(30),
+        keep_alive: None,
+    };
+
+    /// A sender's side: opens streams, accepts none, and stays connected while an office is busy storing.
+    pub const SENDER: Self =
+        Self { first_streams: 0, max_streams: 0, keep_alive: Some(Duration::from_secs(8)), ..Self::PUBLIC };
+
+    /// Both sides of a link between members: few connections, known peers, many streams of strangers inside.
+    pub const LINK: Self = Self {
+        stream_window: 256 * KIB,
+        connection_window: 16 * MIB,
+        send_window: 4 * MIB,
+        first_streams: 8,
+        max_streams: 4096,
+        idle_timeout: Duration::from_secs(15),
+        keep_alive: Some(Duration::from_secs(4)),
+    };
+
+    pub(super) fn transport(&self) -> TransportConfig {
+        let mut config = TransportConfig::default();
+        config
+            .stream_receive_window(VarInt::from_u32(self.stream_window))
+            .receive_window(VarInt::from_u32(self.connection_window))
+            .send_window(u64::from(self.send_window))
+            .max_concurrent_bidi_streams(VarInt::from_u32(self.first_streams))
+            .max_concurrent_uni_streams(VarInt::from_u32(0))
+            .max_idle_timeout(Some(self.idle_millis()))
+            .keep_alive_interval(self.keep_alive)
+            .datagram_receive_buffer_size(None)
+            .allow_spin(false)
+            .congestion_controller_factory(Arc::new(CubicConfig::default()))
+            .enable_segmentation_offload(true);
+        config
+    }
+
+    fn idle_millis(&self) -> IdleTimeout {
+        let millis = u32::try_from(self.idle_timeout.as_millis()).unwrap_or(u32::MAX);
+        IdleTimeout::from(VarInt::from_u32(millis))
+    }
+}

@@ -1,0 +1,168 @@
+//! How a daemon ends: an exit code that scripts can rely on, and one line that a person can act on.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::endpoint::BindError;
+use crate::runtime::WorkerError;
+use crate::secret::SecretError;
+use crate::tls::{TlsError, TlsFileError};
+
+/// Something failed while running.
+pub const FAILURE: u8 = 1;
+/// The command line is wrong (clap's own code).
+pub const USAGE: u8 = 2;
+/// Something that must be there is not, such as a free port (sysexits: EX_UNAVAILABLE).
+pub const UNAVAILABLE: u8 = 69;
+/// A disk or file failed (sysexits: EX_IOERR).
+pub const IO: u8 = 74;
+/// A right is missing or, on a key file, too generous (sysexits: EX_NOPERM).
+pub const NO_PERMISSION: u8 = 77;
+/// The configuration is wrong (sysexits: EX_CONFIG).
+pub const CONFIG: u8 = 78;
+
+/// Why a daemon ends: what failed, where, and what to do, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppError {
+    code: u8,
+    message: String,
+}
+
+impl AppError {
+    /// An error with one of this module's codes.
+    pub fn new(code: u8, message: impl fmt::Display) -> Self {
+        Self { code, message: one_line(&message.to_string()) }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// The same with its place or purpose in front, as in `outer proxy: …`.
+    #[must_use]
+    pub fn context(self, context: impl fmt::Display) -> Self {
+        Self { message: format!("{context}: {}", self.message), ..self }
+    }
+}
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for AppError {}
+
+/// The whole `main`: runs the program, prints the line of an error, and turns it into the exit code.
+pub fn main_with(run: impl FnOnce() -> Result<(), AppError>) -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+impl From<ConfigError> for AppError {
+    fn from(error: ConfigError) -> Self {
+        Self::new(CONFIG, error)
+    }
+}
+
+impl From<BindError> for AppError {
+    fn from(error: BindError) -> Self {
+        let code = match error {
+            BindError::InUse(_) => UNAVAILABLE,
+            BindError::Forbidden(_) => NO_PERMISSION,
+            BindError::Io { .. } => CONFIG,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<SecretError> for AppError {
+    fn from(error: SecretError) -> Self {
+        let code = match &error {
+            SecretError::OpenToOthers { .. } => NO_PERMISSION,
+            SecretError::Read { source, .. } => file_code(source),
+            SecretError::TooLarge { .. } | SecretError::NotAKey { .. } => CONFIG,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<TlsFileError> for AppError {
+    fn from(error: TlsFileError) -> Self {
+        match error {
+            TlsFileError::Secret(secret) => secret.into(),
+            TlsFileError::Read { ref source, .. } => Self::new(file_code(source), error),
+            TlsFileError::NoCertificate { .. } | TlsFileError::NoKey { .. } => Self::new(CONFIG, error),
+        }
+    }
+}
+
+impl From<TlsError> for AppError {
+    fn from(error: TlsError) -> Self {
+        Self::new(CONFIG, error)
+    }
+}
+
+impl<E: Into<AppError>> From<WorkerError<E>> for AppError {
+    fn from(error: WorkerError<E>) -> Self {
+        match error {
+            WorkerError::Work(error) => error.into(),
+            WorkerError::Start(_) => {
+                Self::new(UNAVAILABLE, "cannot start a thread: the limits of the system are reached")
+            }
+            WorkerError::Panicked => Self::new(FAILURE, "a thread panicked; please report this with the lines above"),
+        }
+    }
+}
+
+/// A file that a configuration names: absent is a mistake in the configuration, forbidden one in the permissions.
+fn file_code(error: &io::Error) -> u8 {
+    match error.kind() {
+        io::ErrorKind::NotFound => CONFIG,
+        io::ErrorKind::PermissionDenied => NO_PERMISSION,
+        _ => IO,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::path::Path;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn each_failure_has_its_code() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 4433));
+        assert_eq!(AppError::from(BindError::InUse(address)).code(), 69);
+        assert_eq!(AppError::from(BindError::Forbidden(address)).code(), 77);
+        let absent = Secret::read(Path::new("/nonexistent/key")).err().unwrap();
+        assert_eq!(AppError::from(absent).code(), 78);
+        let forbidden = SecretError::OpenToOthers { path: "/etc/schleuse/key".into(), mode: 0o644 };
+        let error = AppError::from(TlsFileError::from(forbidden));
+        assert_eq!(error.code(), 77);
+        assert_eq!(
+            error.to_string(),
+            "the key file /etc/schleuse/key is accessible to others (mode 644): chmod 600 /etc/schleuse/key"
+        );
+    }
+
+    #[test]
+    fn a_message_is_one_line_with_its_place_in_front() {
+        let error = AppError::new(FAILURE, "disk\n  is\tfull").context("inbox");
+        assert_eq!(error.to_string(), "inbox: disk is full");
+    }
+}
