@@ -1,1 +1,3 @@
-//! Under construction.
+//! What the scenarios, the simulation and the fuzzers share. Not published.
+
+pub mod fuzz;

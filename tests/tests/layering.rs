@@ -23,8 +23,16 @@ const TABLE: &[(&str, u8, &[&str])] = &[
         "operator",
         5,
         &[
-            "protocol", "payload", "seal", "admission", "directory", "transport", "outer-proxy", "inner-proxy",
-            "receiver", "client",
+            "protocol",
+            "payload",
+            "seal",
+            "admission",
+            "directory",
+            "transport",
+            "outer-proxy",
+            "inner-proxy",
+            "receiver",
+            "client",
         ],
     ),
 ];
@@ -39,7 +47,16 @@ const UNREACHABLE: &[(&str, &[&str])] = &[
     // can open nothing: neither a submission nor the sealed part of a route token
     (
         "outer-proxy",
-        &["schleuse-seal", "schleuse-directory", "schleuse-payload", "hpke", "chacha20poly1305", "ed25519-dalek", "x25519-dalek", "sqlx"],
+        &[
+            "schleuse-seal",
+            "schleuse-directory",
+            "schleuse-payload",
+            "hpke",
+            "chacha20poly1305",
+            "ed25519-dalek",
+            "x25519-dalek",
+            "sqlx",
+        ],
     ),
     ("inner-proxy", &["schleuse-payload", "schleuse-receiver", "schleuse-client", "sqlx"]),
     ("client", &["sqlx", "schleuse-payload"]),
@@ -60,9 +77,8 @@ impl Graph {
             .expect("cargo runs");
         assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
         let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
-        let names: BTreeMap<&str, &str> = array(&metadata["packages"])
-            .map(|package| (text(&package["id"]), text(&package["name"])))
-            .collect();
+        let names: BTreeMap<&str, &str> =
+            array(&metadata["packages"]).map(|package| (text(&package["id"]), text(&package["name"]))).collect();
         let normal = array(&metadata["resolve"]["nodes"])
             .map(|node| {
                 let imports = array(&node["deps"])
@@ -112,8 +128,12 @@ fn crates_import_only_what_the_table_allows() {
 fn the_table_lists_every_crate_and_imports_point_downwards() {
     let graph = Graph::read();
     let listed: BTreeSet<String> = TABLE.iter().map(|(name, ..)| format!("schleuse-{name}")).collect();
-    let found: BTreeSet<String> =
-        graph.normal.keys().filter(|name| name.starts_with("schleuse-") && *name != "schleuse-tests").cloned().collect();
+    let found: BTreeSet<String> = graph
+        .normal
+        .keys()
+        .filter(|name| name.starts_with("schleuse-") && *name != "schleuse-tests")
+        .cloned()
+        .collect();
     assert_eq!(listed, found);
 
     let level: BTreeMap<&str, u8> = TABLE.iter().map(|(name, level, _)| (*name, *level)).collect();

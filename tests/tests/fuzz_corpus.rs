@@ -1,0 +1,61 @@
+//! Replays the corpora of `tests/fuzz` and, from each entry, a fixed number of seeded mutations.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use schleuse_tests::fuzz::{TARGETS, Target};
+
+const MUTATIONS: usize = 64;
+
+fn corpus(target: &Target) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target.name)
+}
+
+fn entries(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = corpus(target);
+    let listing = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<_> = listing.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// Flips, cuts, repeats, overwrites: what a fuzzer does first.
+fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {
+    for _ in 0..rng.random_range(1..=4) {
+        if bytes.is_empty() {
+            bytes.push(rng.random());
+            continue;
+        }
+        let at = rng.random_range(0..bytes.len());
+        match rng.random_range(0..5u8) {
+            0 => bytes[at] ^= 1 << rng.random_range(0..8u8),
+            1 => bytes.truncate(at),
+            2 => bytes.insert(at, rng.random()),
+            3 => bytes[at] = *[0, 1, 0x7f, 0x80, 0xff].get(rng.random_range(0..5usize)).unwrap(),
+            _ => {
+                let tail = bytes[at..].to_vec();
+                bytes.extend_from_slice(&tail[..tail.len().min(64)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_corpus_entry_and_its_mutations_are_survived() {
+    for target in TARGETS {
+        let entries = entries(target);
+        assert!(!entries.is_empty(), "the corpus of {} is empty", target.name);
+        let mut rng = ChaCha8Rng::seed_from_u64(0x5c41_e05e);
+        for (path, bytes) in entries {
+            println!("{}", path.display());
+            (target.run)(&bytes);
+            for _ in 0..MUTATIONS {
+                let mut mutated = bytes.clone();
+                mutate(&mut mutated, &mut rng);
+                (target.run)(&mutated);
+            }
+        }
+    }
+}
