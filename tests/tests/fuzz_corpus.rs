@@ -16,9 +16,9 @@ fn corpus(target: &Target) -> PathBuf {
 fn entries(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = corpus(target);
     let listing = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<_> = listing.map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = listing.map(|entry| entry.expect("a readable folder").path()).collect();
     paths.sort();
-    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    paths.into_iter().map(|path| (path.clone(), fs::read(path).expect("a readable entry"))).collect()
 }
 
 /// Flips, cuts, repeats, overwrites: what a fuzzer does first.
@@ -33,7 +33,7 @@ fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha8Rng) {
             0 => bytes[at] ^= 1 << rng.random_range(0..8u8),
             1 => bytes.truncate(at),
             2 => bytes.insert(at, rng.random()),
-            3 => bytes[at] = *[0, 1, 0x7f, 0x80, 0xff].get(rng.random_range(0..5usize)).unwrap(),
+            3 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][rng.random_range(0..5usize)],
             _ => {
                 let tail = bytes[at..].to_vec();
                 bytes.extend_from_slice(&tail[..tail.len().min(64)]);
