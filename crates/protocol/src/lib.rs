@@ -20,7 +20,19 @@ macro_rules! hex_debug {
     };
 }
 
+pub mod channel;
+pub mod sender;
+
+pub mod outer;
+
+pub mod inner;
+
+pub mod office;
+
+pub mod relay;
+
+pub mod wire;
+
 pub mod limits;
 pub mod padding;
 pub mod time;
-pub mod wire;

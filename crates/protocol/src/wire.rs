@@ -21,6 +21,7 @@ pub mod hello;
 pub mod hop;
 pub mod label;
 pub mod receipt;
+pub mod refusal;
 pub mod reply;
 pub mod ticket;
 pub mod token;

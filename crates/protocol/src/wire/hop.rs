@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
 use super::label::MemberId;
+use super::ticket::Route;
 use super::token::{Epoch, RouteNonce, RouteToken};
 use super::{Wire, WireError};
 use crate::limits::{MAX_HEADER, MAX_TOKEN_BATCH, MAX_USED_BATCH, VERSION};
@@ -26,6 +27,13 @@ impl Wire for Open {
 
     fn validate(&self) -> Result<(), WireError> {
         known_version(self.version)
+    }
+}
+
+impl Open {
+    /// What opens a stream over this route of a ticket.
+    pub fn over(route: &Route) -> Self {
+        Self { version: VERSION, inner: route.inner, token: route.token }
     }
 }
 

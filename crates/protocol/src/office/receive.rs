@@ -1,0 +1,108 @@
+//! Segments: in order, verified, stored; or compared with what is there (protocol.md 8.5 and 8.7).
+
+use super::OfficeStream;
+use super::action::{OfficeAction, OfficePolicy};
+use super::session::Session;
+use super::state::{Comparing, Receiving, State};
+use crate::channel::{ChannelError, OfficeChannel, OfficeSeal};
+use crate::time::Now;
+use crate::wire::frame::{Frame, FrameType};
+use crate::wire::refusal::StreamRefusal;
+use crate::wire::reply::{Reason, Reply};
+
+/// What one segment frame was.
+enum Piece<'f> {
+    Segment(&'f [u8]),
+    Final(&'f [u8]),
+}
+
+/// The frame at the only position that is expected. Everything else was not sent so by the sender.
+fn piece(frame: &Frame, expected: u32) -> Option<Piece<'_>> {
+    match (frame.frame_type, frame.segment().ok()?) {
+        (FrameType::Segment, (position, ciphertext)) if position == expected => Some(Piece::Segment(ciphertext)),
+        (FrameType::Final, (position, ciphertext)) if position == expected => Some(Piece::Final(ciphertext)),
+        _ => None,
+    }
+}
+
+impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
+    /// protocol.md 8.5: position by position, nothing twice, nothing left out.
+    pub(super) fn receive(&mut self, mut receiving: Receiving<S>, frame: &Frame, now: Now) {
+        match piece(frame, receiving.expected) {
+            None => self.reset(StreamRefusal::Refused),
+            Some(Piece::Final(ciphertext)) => self.finish(receiving, ciphertext, now),
+            Some(Piece::Segment(ciphertext)) => {
+                let data_len = match receiving.session.channel.open_segment(receiving.expected, ciphertext) {
+                    Ok(data_len) => data_len,
+                    Err(error) => return self.fail(receiving.session, error),
+                };
+                receiving.length += u64::from(data_len);
+                // protocol.md 8.5: refused while streaming, not after it
+                if receiving.length > receiving.max_length {
+                    let reason = Reason::TooLarge(receiving.max_length);
+                    return self.refuse(receiving.session, reason);
+                }
+                self.actions.push_back(OfficeAction::Store {
+                    ticket: receiving.session.id(),
+                    attempt: receiving.session.intro.attempt,
+                    position: receiving.expected,
+                    ciphertext: ciphertext.to_vec(),
+                    data_len,
+                });
+                receiving.expected += 1;
+                self.state = State::Receiving(receiving);
+            }
+        }
+    }
+
+    /// Tells the sender how far the store is.
+    pub(super) fn acknowledge(&mut self, stored: u32) {
+        if let State::Receiving(receiving) = &mut self.state {
+            let bytes = receiving.session.reply(&Reply::Progress { stored });
+            self.actions.push_back(OfficeAction::Send(bytes));
+        }
+    }
+
+    /// protocol.md 8.7: another hello after completion. Nothing of it is stored.
+    pub(super) fn compare(&mut self, mut comparing: Comparing<S>, frame: &Frame) {
+        match piece(frame, comparing.expected) {
+            None => self.reset(StreamRefusal::Refused),
+            Some(Piece::Final(ciphertext)) => self.finish_comparing(comparing, ciphertext),
+            Some(Piece::Segment(ciphertext)) => {
+                match comparing.session.channel.open_segment(comparing.expected, ciphertext) {
+                    Ok(data_len) => comparing.length += u64::from(data_len),
+                    Err(error) => return self.fail(comparing.session, error),
+                }
+                if comparing.length > comparing.receipt.body().length {
+                    return self.refuse(comparing.session, Reason::AlreadyUsed);
+                }
+                comparing.expected += 1;
+                self.state = State::Comparing(comparing);
+            }
+        }
+    }
+
+    fn finish_comparing(&mut self, mut comparing: Comparing<S>, ciphertext: &[u8]) {
+        let trailer = match comparing.session.channel.open_final(comparing.expected, ciphertext) {
+            Ok(trailer) => trailer,
+            Err(error) => return self.fail(comparing.session, error),
+        };
+        if !self.is_vouched(&comparing.session, &trailer) {
+            return self.refuse(comparing.session, Reason::BadIdentity);
+        }
+        if trailer.content_hash == comparing.receipt.body().content_hash {
+            self.promise(comparing.session, comparing.receipt);
+        } else {
+            self.refuse(comparing.session, Reason::AlreadyUsed);
+        }
+    }
+
+    /// A segment or trailer did not open.
+    pub(super) fn fail(&mut self, session: Session<S>, error: ChannelError) {
+        match error {
+            // What a proxy did must not look like the sender's fault: it may send the same bytes on another route.
+            ChannelError::NotAuthentic | ChannelError::PlaintextDiffers => self.reset(StreamRefusal::Refused),
+            ChannelError::Malformed => self.refuse(session, Reason::Malformed),
+        }
+    }
+}
