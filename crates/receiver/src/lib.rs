@@ -1,1 +1,4 @@
 //! Under construction.
+
+mod crash;
+pub mod store;

@@ -1,0 +1,254 @@
+//! What each command does, in portable SQL, inside the writer's transaction.
+//!
+//! Every command but `AddTickets` first finds out whether it fits and only then changes anything, so that a refused
+//! command leaves nothing behind in a transaction that it shares with others.
+
+use schleuse_protocol::time::UnixSeconds;
+use schleuse_protocol::wire::ticket::TicketId;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, query};
+
+use super::command::{Command, Outcome};
+use super::error::Refused;
+use super::ids::{hash, position, receipt, unsigned};
+use super::model::{Attempt, Completion, NewSegment, NewTicket, NewUpload};
+use super::writer::ApplyError;
+use super::{COMPLETE, INCOMING, LIVE};
+
+mod removal;
+
+type Applied = Result<Outcome, ApplyError>;
+
+pub(super) async fn apply(connection: &mut AnyConnection, command: &Command) -> Applied {
+    match command {
+        Command::AddTickets(tickets) => add_tickets(connection, tickets).await,
+        Command::Begin(upload) => begin(connection, upload).await,
+        Command::Store(segment) => store(connection, segment).await,
+        Command::Finish(completion) => finish(connection, completion).await,
+        Command::Summarise { id, summary } => summarise(connection, *id, summary).await,
+        Command::Delete(id) => removal::delete(connection, *id).await,
+        Command::EndTickets { before } => removal::end_tickets(connection, *before).await,
+        Command::Sweep => removal::sweep(connection).await,
+        Command::SetMeta { name, value } => set_meta(connection, name, value).await,
+    }
+}
+
+async fn add_tickets(connection: &mut AnyConnection, tickets: &[NewTicket]) -> Applied {
+    for ticket in tickets {
+        let id = ticket.id.to_string();
+        query(
+            "INSERT INTO ticket (id, state, ticket_sealed, key_sealed, reference_sealed, not_after, minted_at, \
+             max_bytes, sender_rule) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(id.clone())
+        .bind(LIVE)
+        .bind(ticket.ticket_sealed.clone())
+        .bind(ticket.key_sealed.clone())
+        .bind(ticket.reference_sealed.clone())
+        .bind(signed(ticket.not_after))
+        .bind(signed(ticket.minted_at))
+        .bind(ticket.max_bytes.cast_signed())
+        .bind(ticket.sender_rule.clone())
+        .execute(&mut *connection)
+        .await?;
+        for (nonce, inner) in &ticket.routes {
+            query("INSERT INTO ticket_route (nonce, ticket, inner_proxy) VALUES ($1, $2, $3)")
+                .bind(nonce.to_string())
+                .bind(id.clone())
+                .bind(inner.to_string())
+                .execute(&mut *connection)
+                .await?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// A row of `submission`, as far as the commands look at it.
+struct Current {
+    complete: bool,
+    upload: String,
+    attempt: u64,
+    digest: [u8; 32],
+    next: u32,
+    row: AnyRow,
+}
+
+impl Current {
+    fn is(&self, attempt: &Attempt) -> bool {
+        self.attempt == attempt.number && self.digest == attempt.digest
+    }
+}
+
+async fn current(connection: &mut AnyConnection, ticket: TicketId) -> Result<Option<Current>, ApplyError> {
+    let row = query("SELECT state, upload, attempt, digest, next_position, receipt FROM submission WHERE ticket = $1")
+        .bind(ticket.to_string())
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Current {
+        complete: unsigned(&row, "state")? == COMPLETE.cast_unsigned(),
+        upload: sqlx::Row::try_get(&row, "upload")?,
+        attempt: unsigned(&row, "attempt")?,
+        digest: hash(&row, "digest")?,
+        next: position(&row, "next_position")?,
+        row,
+    }))
+}
+
+async fn is_live(connection: &mut AnyConnection, ticket: TicketId) -> Result<bool, ApplyError> {
+    let row = query("SELECT id FROM ticket WHERE id = $1 AND state = $2")
+        .bind(ticket.to_string())
+        .bind(LIVE)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+async fn begin(connection: &mut AnyConnection, new: &NewUpload) -> Applied {
+    if !is_live(connection, new.attempt.ticket).await? {
+        return Err(Refused::Gone.into());
+    }
+    match current(connection, new.attempt.ticket).await? {
+        None => insert_upload(connection, new).await,
+        Some(old) if old.is(&new.attempt) => Ok(Outcome::Stored { next: old.next }),
+        Some(old) if old.complete => Err(Refused::Complete.into()),
+        Some(old) if old.attempt >= new.attempt.number => Err(Refused::Superseded { attempt: old.attempt }.into()),
+        Some(old) => {
+            discard(connection, &old.upload).await?;
+            query("DELETE FROM submission WHERE ticket = $1")
+                .bind(new.attempt.ticket.to_string())
+                .execute(&mut *connection)
+                .await?;
+            insert_upload(connection, new).await
+        }
+    }
+}
+
+async fn insert_upload(connection: &mut AnyConnection, new: &NewUpload) -> Applied {
+    query(
+        "INSERT INTO submission (ticket, state, upload, attempt, digest, kind, sender, key_sealed, next_position, \
+         begun_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)",
+    )
+    .bind(new.attempt.ticket.to_string())
+    .bind(INCOMING)
+    .bind(new.upload.clone())
+    .bind(new.attempt.number.cast_signed())
+    .bind(new.attempt.digest.to_vec())
+    .bind(new.kind.to_string())
+    .bind(new.sender.map(|sender| sender.to_string()))
+    .bind(new.key_sealed.clone())
+    .bind(signed(new.begun_at))
+    .execute(connection)
+    .await?;
+    Ok(Outcome::Stored { next: 0 })
+}
+
+/// Hands the segments of an upload whose key goes away to the sweeper.
+async fn discard(connection: &mut AnyConnection, upload: &str) -> Result<(), ApplyError> {
+    query("INSERT INTO garbage (upload) VALUES ($1)").bind(upload.to_owned()).execute(connection).await?;
+    Ok(())
+}
+
+async fn store(connection: &mut AnyConnection, segment: &NewSegment) -> Applied {
+    // The usual case in two statements: it is this attempt's turn and this position's.
+    let moved = query(
+        "UPDATE submission SET next_position = $1 WHERE ticket = $2 AND state = $3 AND attempt = $4 AND digest = $5 \
+         AND next_position = $6",
+    )
+    .bind(i64::from(segment.position) + 1)
+    .bind(segment.attempt.ticket.to_string())
+    .bind(INCOMING)
+    .bind(segment.attempt.number.cast_signed())
+    .bind(segment.attempt.digest.to_vec())
+    .bind(i64::from(segment.position))
+    .execute(&mut *connection)
+    .await?;
+    if moved.rows_affected() == 0 {
+        return not_this_position(connection, &segment.attempt, segment.position).await;
+    }
+    insert_segment(connection, segment).await?;
+    Ok(Outcome::Stored { next: segment.position + 1 })
+}
+
+async fn insert_segment(connection: &mut AnyConnection, segment: &NewSegment) -> Result<(), ApplyError> {
+    query(
+        "INSERT INTO segment (upload, position, data_len, ciphertext) \
+         SELECT upload, $1, $2, $3 FROM submission WHERE ticket = $4",
+    )
+    .bind(i64::from(segment.position))
+    .bind(i64::from(segment.data_len))
+    .bind(segment.ciphertext.clone())
+    .bind(segment.attempt.ticket.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Finds out why a segment did not fit; one that is stored already is answered as stored.
+async fn not_this_position(connection: &mut AnyConnection, attempt: &Attempt, position: u32) -> Applied {
+    match current(connection, attempt.ticket).await? {
+        None => Err(Refused::Gone.into()),
+        Some(now) if !now.is(attempt) && now.complete => Err(Refused::Complete.into()),
+        Some(now) if !now.is(attempt) => Err(Refused::Superseded { attempt: now.attempt }.into()),
+        Some(now) if now.next > position => Ok(Outcome::Stored { next: now.next }),
+        Some(now) => Err(Refused::OutOfOrder { next: now.next }.into()),
+    }
+}
+
+async fn finish(connection: &mut AnyConnection, completion: &Completion) -> Applied {
+    let attempt = &completion.attempt;
+    match current(connection, attempt.ticket).await? {
+        None => return Err(Refused::Gone.into()),
+        Some(now) if now.complete && now.is(attempt) => return Ok(Outcome::Finished(receipt(&now.row)?)),
+        Some(now) if now.complete => return Err(Refused::Complete.into()),
+        Some(now) if !now.is(attempt) => return Err(Refused::Superseded { attempt: now.attempt }.into()),
+        Some(now) if now.next != completion.position => return Err(Refused::OutOfOrder { next: now.next }.into()),
+        Some(_) => {}
+    }
+    let last = NewSegment {
+        attempt: *attempt,
+        position: completion.position,
+        ciphertext: completion.ciphertext.clone(),
+        data_len: 0,
+    };
+    insert_segment(connection, &last).await?;
+    let body = completion.receipt.body();
+    query(
+        "UPDATE submission SET state = $1, sender = $2, length = $3, content_hash = $4, receipt = $5, stored_at = $6 \
+         WHERE ticket = $7",
+    )
+    .bind(COMPLETE)
+    .bind(body.sender.map(|sender| sender.to_string()))
+    .bind(body.length.cast_signed())
+    .bind(body.content_hash.0.to_vec())
+    .bind(completion.receipt.as_bytes().to_vec())
+    .bind(signed(body.stored_at))
+    .bind(attempt.ticket.to_string())
+    .execute(connection)
+    .await?;
+    Ok(Outcome::Finished(completion.receipt.clone()))
+}
+
+async fn summarise(connection: &mut AnyConnection, id: TicketId, summary: &str) -> Applied {
+    let changed = query("UPDATE submission SET summary = $1 WHERE ticket = $2 AND state = $3")
+        .bind(summary.to_owned())
+        .bind(id.to_string())
+        .bind(COMPLETE)
+        .execute(connection)
+        .await?;
+    Ok(if changed.rows_affected() == 0 { Outcome::Nothing } else { Outcome::Done })
+}
+
+async fn set_meta(connection: &mut AnyConnection, name: &str, value: &[u8]) -> Applied {
+    query("DELETE FROM meta WHERE name = $1").bind(name.to_owned()).execute(&mut *connection).await?;
+    query("INSERT INTO meta (name, value) VALUES ($1, $2)")
+        .bind(name.to_owned())
+        .bind(value.to_vec())
+        .execute(connection)
+        .await?;
+    Ok(Outcome::Done)
+}
+
+fn signed(time: UnixSeconds) -> i64 {
+    time.0.cast_signed()
+}

@@ -1,0 +1,105 @@
+//! Everything that changes the store, and what each change answers.
+
+use schleuse_protocol::time::UnixSeconds;
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::receipt::Receipt;
+use schleuse_protocol::wire::ticket::TicketId;
+use schleuse_protocol::wire::token::RouteNonce;
+
+use super::model::{Completion, NewSegment, NewTicket, NewUpload};
+
+/// One change. Every command may be sent twice: the second time changes nothing and answers the same.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Tickets that will be handed out once this is answered.
+    AddTickets(Vec<NewTicket>),
+    /// An upload begins; an unfinished earlier attempt is shredded.
+    Begin(NewUpload),
+    /// A segment.
+    Store(NewSegment),
+    /// The last segment and the receipt.
+    Finish(Completion),
+    /// What was found in a submission.
+    Summarise {
+        /// Which.
+        id: TicketId,
+        /// JSON without anything out of the content.
+        summary: String,
+    },
+    /// Shreds a submission and revokes its ticket; an unused ticket is revoked.
+    Delete(TicketId),
+    /// Deletes the keys of tickets whose validity ended before this time, and what is unfinished of them.
+    EndTickets {
+        /// End of validity, exclusive.
+        before: UnixSeconds,
+    },
+    /// Clears away segments of shredded uploads.
+    Sweep,
+    /// A named value of the daemon itself.
+    SetMeta {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: Vec<u8>,
+    },
+}
+
+/// What a command answers once it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// Segments before this position are durable.
+    Stored {
+        /// First position that is not.
+        next: u32,
+    },
+    /// The submission is complete; the receipt is the stored one.
+    Finished(Receipt),
+    /// How many rows it ended or cleared away; zero when there is no more to do.
+    Cleared(u64),
+    /// It was deleted; nobody needs these tokens any more.
+    Deleted(Vec<(RouteNonce, MemberId)>),
+    /// There was nothing of that name.
+    Nothing,
+}
+
+impl Command {
+    /// Short name, for crash points and logs.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::AddTickets(_) => "mint",
+            Self::Begin(_) => "begin",
+            Self::Store(_) => "store",
+            Self::Finish(_) => "finish",
+            Self::Summarise { .. } => "summarise",
+            Self::Delete(_) => "delete",
+            Self::EndTickets { .. } => "end",
+            Self::Sweep => "sweep",
+            Self::SetMeta { .. } => "meta",
+        }
+    }
+
+    /// Whether it deletes key material, so that the log must be cut before it is answered.
+    pub(super) fn shreds(&self) -> bool {
+        matches!(self, Self::Delete(_) | Self::EndTickets { .. })
+    }
+
+    /// Whether what it inserts can collide with what is stored. All others check first and then change, so that a
+    /// refusal leaves nothing behind.
+    pub(super) fn may_collide(&self) -> bool {
+        matches!(self, Self::AddTickets(_))
+    }
+
+    /// Memory that it holds, roughly, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        const ROW: usize = 512;
+        match self {
+            Self::AddTickets(tickets) => {
+                tickets.iter().map(|ticket| ROW + ticket.ticket_sealed.len() + ticket.key_sealed.len()).sum()
+            }
+            Self::Store(segment) => ROW + segment.ciphertext.len(),
+            _ => ROW,
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The store against its promises, on real files.
+
+use std::path::PathBuf;
+
+use schleuse_protocol::limits::VERSION;
+use schleuse_protocol::time::UnixSeconds;
+use schleuse_protocol::wire::hello::ContentHash;
+use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
+use schleuse_protocol::wire::ticket::{Signature, TicketId};
+use schleuse_protocol::wire::token::RouteNonce;
+
+use super::*;
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: Store,
+}
+
+const WRAPPED_KEY: &[u8; 48] = b"WRAPPED-KEY-OF-ONE-SUBMISSION-THAT-MUST-VANISH!!";
+const ONE_TIME_KEY: &[u8; 40] = b"ONE-TIME-PRIVATE-KEY-THAT-MUST-VANISH-2!";
+
+impl Fixture {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("office.sqlite"), None).await.unwrap();
+        Self { folder, store }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("office.sqlite")
+    }
+
+    /// Closes the store and opens the same file again.
+    async fn reopen(&mut self) {
+        self.store.close().await;
+        self.store = Store::open(&self.path(), None).await.unwrap();
+    }
+
+    async fn mint(&self, number: u8) -> TicketId {
+        let id = TicketId([number; 16]);
+        assert_eq!(self.store.write(Command::AddTickets(vec![ticket(number)])).await.unwrap(), Outcome::Done);
+        id
+    }
+
+    /// A whole submission of `segments` segments.
+    async fn submit(&self, number: u8, segments: u32) -> Receipt {
+        let attempt = attempt(number, 1);
+        self.store.write(Command::Begin(upload(attempt))).await.unwrap();
+        for position in 0..segments {
+            self.store.write(Command::Store(segment(attempt, position))).await.unwrap();
+        }
+        match self.store.write(Command::Finish(completion(attempt, segments))).await.unwrap() {
+            Outcome::Finished(receipt) => receipt,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Every byte of the database's files.
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
+        }
+        bytes
+    }
+
+    fn holds(&self, needle: &[u8]) -> bool {
+        self.bytes().windows(needle.len()).any(|window| window == needle)
+    }
+}
+
+fn ticket(number: u8) -> NewTicket {
+    NewTicket {
+        id: TicketId([number; 16]),
+        ticket_sealed: vec![number; 300],
+        key_sealed: ONE_TIME_KEY.to_vec(),
+        reference_sealed: Some(b"REFERENCE-SEALED".to_vec()),
+        not_after: UnixSeconds(1000 + u64::from(number)),
+        minted_at: UnixSeconds(10),
+        max_bytes: 1 << 20,
+        sender_rule: "anyone".into(),
+        routes: vec![
+            (RouteNonce([number; 16]), "inner-1".parse().unwrap()),
+            (RouteNonce([number + 100; 16]), "inner-2".parse().unwrap()),
+        ],
+    }
+}
+
+fn attempt(ticket: u8, number: u64) -> Attempt {
+    Attempt { ticket: TicketId([ticket; 16]), number, digest: [number as u8; 32] }
+}
+
+fn upload(attempt: Attempt) -> NewUpload {
+    NewUpload {
+        attempt,
+        upload: random_name().unwrap(),
+        kind: "guest-list".parse().unwrap(),
+        sender: None,
+        key_sealed: WRAPPED_KEY.to_vec(),
+        begun_at: UnixSeconds(20),
+    }
+}
+
+fn segment(attempt: Attempt, position: u32) -> NewSegment {
+    NewSegment { attempt, position, ciphertext: vec![position as u8 ^ 0x5a; 1000], data_len: 900 }
+}
+
+fn completion(attempt: Attempt, position: u32) -> Completion {
+    let body = ReceiptBody {
+        version: VERSION,
+        office: "ga-koeln".parse().unwrap(),
+        ticket: attempt.ticket,
+        kind: "guest-list".parse().unwrap(),
+        sender: Some("vendor-1".parse().unwrap()),
+        length: 900 * u64::from(position),
+        content_hash: ContentHash([attempt.number as u8; 32]),
+        stored_at: UnixSeconds(30 + u64::from(attempt.ticket.0[0])),
+    };
+    let receipt = Receipt::assemble(body, &Signature([1; 64]));
+    Completion { attempt, position, ciphertext: vec![0xee; 272], receipt }
+}
+
+fn refused(result: Result<Outcome, StoreError>) -> Refused {
+    match result {
+        Err(StoreError::Refused(refused)) => refused,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_submission_goes_in_and_comes_out_after_reopening() {
+    let mut office = Fixture::new().await;
+    let id = office.mint(1).await;
+    let found = office.store.live_ticket(RouteNonce([101; 16])).await.unwrap().unwrap();
+    assert_eq!((found.id, found.max_bytes, found.sender_rule.as_str()), (id, 1 << 20, "anyone"));
+    assert_eq!(office.store.progress(id).await.unwrap(), Progress::Open);
+    let receipt = office.submit(1, 3).await;
+    office.reopen().await;
+    let complete = Progress::Complete { attempt: 1, digest: [1; 32], receipt: receipt.clone() };
+    assert_eq!(office.store.progress(id).await.unwrap(), complete);
+    let inbox = office.store.inbox(None, 10).await.unwrap();
+    assert_eq!(inbox.len(), 1);
+    assert_eq!((inbox[0].id, inbox[0].length, &inbox[0].receipt), (id, 2700, &receipt));
+    assert_eq!(inbox[0].sender.unwrap().as_str(), "vendor-1");
+    assert_eq!(inbox[0].reference_sealed.as_deref(), Some(&b"REFERENCE-SEALED"[..]));
+    let content = office.store.content(id).await.unwrap().unwrap();
+    assert_eq!((content.segments, content.key_sealed.as_slice()), (3, &WRAPPED_KEY[..]));
+    let stored = office.store.segment(&content.upload, 2).await.unwrap().unwrap();
+    assert_eq!((stored.data_len, stored.ciphertext), (900, vec![0x58; 1000]));
+    assert!(office.store.segment(&content.upload, 3).await.unwrap().is_some(), "the final segment is kept");
+    assert!(office.store.segment(&content.upload, 4).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn every_step_may_come_twice() {
+    let office = Fixture::new().await;
+    office.mint(1).await;
+    let first = attempt(1, 1);
+    let begin = Command::Begin(upload(first));
+    assert_eq!(office.store.write(begin.clone()).await.unwrap(), Outcome::Stored { next: 0 });
+    let store = Command::Store(segment(first, 0));
+    assert_eq!(office.store.write(store.clone()).await.unwrap(), Outcome::Stored { next: 1 });
+    assert_eq!(office.store.write(store.clone()).await.unwrap(), Outcome::Stored { next: 1 });
+    assert_eq!(office.store.write(begin).await.unwrap(), Outcome::Stored { next: 1 });
+    let finish = Command::Finish(completion(first, 1));
+    let receipt = office.store.write(finish.clone()).await.unwrap();
+    assert!(matches!(receipt, Outcome::Finished(_)));
+    assert_eq!(office.store.write(finish).await.unwrap(), receipt);
+    assert_eq!(office.store.write(store).await.unwrap(), Outcome::Stored { next: 1 });
+    assert_eq!(office.store.counts().await.unwrap().submissions, 1);
+    for expected in [true, false] {
+        let outcome = office.store.write(Command::Delete(first.ticket)).await.unwrap();
+        assert_eq!(matches!(outcome, Outcome::Deleted(_)), expected, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_and_changes_nothing() {
+    let office = Fixture::new().await;
+    office.mint(1).await;
+    let (older, newer) = (attempt(1, 5), attempt(1, 6));
+    assert_eq!(refused(office.store.write(Command::Store(segment(older, 0))).await), Refused::Gone);
+    assert_eq!(refused(office.store.write(Command::Begin(upload(attempt(9, 1)))).await), Refused::Gone);
+    office.store.write(Command::Begin(upload(older))).await.unwrap();
+    let skipped = office.store.write(Command::Store(segment(older, 1))).await;
+    assert_eq!(refused(skipped), Refused::OutOfOrder { next: 0 });
+    office.store.write(Command::Store(segment(older, 0))).await.unwrap();
+    let early = office.store.write(Command::Finish(completion(older, 0))).await;
+    assert_eq!(refused(early), Refused::OutOfOrder { next: 1 });
+    office.store.write(Command::Begin(upload(newer))).await.unwrap();
+    let late = office.store.write(Command::Store(segment(older, 1))).await;
+    assert_eq!(refused(late), Refused::Superseded { attempt: 6 });
+    let back = office.store.write(Command::Begin(upload(older))).await;
+    assert_eq!(refused(back), Refused::Superseded { attempt: 6 });
+    let progress = office.store.progress(newer.ticket).await.unwrap();
+    assert_eq!(progress, Progress::Unfinished { attempt: 6, digest: [6; 32], next: 0 });
+    office.store.write(Command::Finish(completion(newer, 0))).await.unwrap();
+    let second = office.store.write(Command::Begin(upload(attempt(1, 7)))).await;
+    assert_eq!(refused(second), Refused::Complete);
+    let second = office.store.write(Command::Finish(completion(attempt(1, 7), 0))).await;
+    assert_eq!(refused(second), Refused::Complete);
+}
+
+#[tokio::test]
+async fn attempt_numbers_keep_all_64_bits() {
+    let office = Fixture::new().await;
+    office.mint(1).await;
+    office.store.write(Command::Begin(upload(attempt(1, u64::MAX - 1)))).await.unwrap();
+    office.store.write(Command::Begin(upload(attempt(1, u64::MAX)))).await.unwrap();
+    let lower = office.store.write(Command::Begin(upload(attempt(1, 1)))).await;
+    assert_eq!(refused(lower), Refused::Superseded { attempt: u64::MAX });
+}
+
+#[tokio::test]
+async fn a_collision_fails_only_its_own_command() {
+    let office = Fixture::new().await;
+    office.mint(1).await;
+    // The second ticket of the batch has a nonce that exists: none of the batch may stay, all the others must.
+    let mut clash = ticket(3);
+    clash.routes[1].0 = RouteNonce([1; 16]);
+    let mut answers = Vec::new();
+    for tickets in [vec![ticket(2)], vec![ticket(4), clash], vec![ticket(5)]] {
+        answers.push(office.store.push(Command::AddTickets(tickets)).await.unwrap());
+    }
+    let mut outcomes = Vec::new();
+    for answer in answers {
+        outcomes.push(answer.await.unwrap());
+    }
+    assert_eq!(outcomes[0].clone().unwrap(), Outcome::Done);
+    assert_eq!(refused(outcomes[1].clone()), Refused::Exists);
+    assert_eq!(outcomes[2].clone().unwrap(), Outcome::Done);
+    for (number, expected) in [(2, true), (3, false), (4, false), (5, true)] {
+        let found = office.store.live_ticket(RouteNonce([number; 16])).await.unwrap();
+        assert_eq!(found.is_some(), expected, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn many_writers_are_all_answered() {
+    let office = Fixture::new().await;
+    office.store.write(Command::AddTickets((0..100).map(ticket).collect())).await.unwrap();
+    let submissions = (0..100).map(|number| office.submit(number, 2));
+    assert_eq!(futures::future::join_all(submissions).await.len(), 100);
+    assert_eq!(office.store.counts().await.unwrap(), Counts { submissions: 100, ..Counts::default() });
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.sqlite");
+    let store = Store::open(&path, Some(1024 * 1024)).await.unwrap();
+    store.write(Command::AddTickets(vec![ticket(1), ticket(2)])).await.unwrap();
+    let (big, small) = (attempt(1, 1), attempt(2, 1));
+    store.write(Command::Begin(upload(big))).await.unwrap();
+    store.write(Command::Begin(upload(small))).await.unwrap();
+    let mut stored = 0;
+    let error = loop {
+        let mut next = segment(big, stored);
+        next.ciphertext = vec![7; 60_000];
+        match store.write(Command::Store(next)).await {
+            Ok(outcome) => assert_eq!(outcome, Outcome::Stored { next: stored + 1 }),
+            Err(error) => break error,
+        }
+        stored += 1;
+        assert!(stored < 100, "the limit of the file's size does not hold");
+    };
+    assert!(matches!(&error, StoreError::Unavailable(reason) if reason.contains("full")), "{error}");
+    let progress = store.progress(big.ticket).await.unwrap();
+    assert_eq!(progress, Progress::Unfinished { attempt: 1, digest: [1; 32], next: stored });
+    // Space comes back, and the same daemon goes on.
+    store.write(Command::Delete(big.ticket)).await.unwrap();
+    while store.write(Command::Sweep).await.unwrap() != Outcome::Cleared(0) {}
+    store.write(Command::Store(segment(small, 0))).await.unwrap();
+    store.write(Command::Finish(completion(small, 1))).await.unwrap();
+    assert_eq!(store.inbox(None, 10).await.unwrap().len(), 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn deleting_shreds_the_keys_in_every_file() {
+    let office = Fixture::new().await;
+    office.mint(1).await;
+    office.submit(1, 40).await;
+    assert!(office.holds(WRAPPED_KEY) && office.holds(ONE_TIME_KEY), "the test looks in the wrong place");
+    let outcome = office.store.write(Command::Delete(TicketId([1; 16]))).await.unwrap();
+    let Outcome::Deleted(routes) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(routes.len(), 2);
+    assert!(!office.holds(WRAPPED_KEY), "the wrapped key is still in a file");
+    assert!(!office.holds(ONE_TIME_KEY), "the one-time key is still in a file");
+    assert!(!office.holds(b"REFERENCE-SEALED"), "the reference is still in a file");
+    assert!(office.holds(&[0x5a; 900]), "the ciphertext goes later, in pieces");
+    let mut sweeps = 0;
+    while office.store.write(Command::Sweep).await.unwrap() != Outcome::Cleared(0) {
+        sweeps += 1;
+    }
+    assert!(sweeps >= 2, "it was cleared in one piece");
+    office.store.close().await;
+    assert!(!office.holds(&[0x5a; 900]), "the ciphertext is still in a file");
+}
+
+#[tokio::test]
+async fn ended_tickets_lose_their_keys_and_keep_their_submissions() {
+    let office = Fixture::new().await;
+    for number in 1..=4 {
+        office.mint(number).await;
+    }
+    office.submit(1, 1).await;
+    office.store.write(Command::Begin(upload(attempt(2, 1)))).await.unwrap();
+    office.store.write(Command::Store(segment(attempt(2, 1), 0))).await.unwrap();
+    // Tickets 1 to 3 end; the fourth lives on.
+    let end = Command::EndTickets { before: UnixSeconds(1004) };
+    assert_eq!(office.store.write(end.clone()).await.unwrap(), Outcome::Cleared(3));
+    assert_eq!(office.store.write(end).await.unwrap(), Outcome::Cleared(0));
+    for (number, expected) in [(1, false), (2, false), (3, false), (4, true)] {
+        assert_eq!(office.store.live_ticket(RouteNonce([number; 16])).await.unwrap().is_some(), expected);
+    }
+    assert_eq!(office.store.progress(TicketId([1; 16])).await.unwrap(), Progress::Gone);
+    assert_eq!(office.store.inbox(None, 10).await.unwrap().len(), 1);
+    assert!(office.store.content(TicketId([1; 16])).await.unwrap().is_some());
+    let late = office.store.write(Command::Finish(completion(attempt(2, 1), 1))).await;
+    assert_eq!(refused(late), Refused::Gone);
+    let counts = office.store.counts().await.unwrap();
+    assert_eq!(counts, Counts { open_tickets: 1, incoming: 0, submissions: 1, garbage: 1 });
+}
+
+#[tokio::test]
+async fn the_inbox_is_paged_newest_first_without_gaps() {
+    let office = Fixture::new().await;
+    for number in 1..=7 {
+        office.mint(number).await;
+        office.submit(number, 1).await;
+    }
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = office.store.inbox(after, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(Cursor { stored_at: last.stored_at, id: last.id });
+        seen.extend(page.iter().map(|row| row.id.0[0]));
+    }
+    assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
+async fn summaries_and_named_values_are_kept() {
+    let office = Fixture::new().await;
+    let id = office.mint(1).await;
+    let summarise = Command::Summarise { id, summary: "{\"guests\":30}".into() };
+    assert_eq!(office.store.write(summarise.clone()).await.unwrap(), Outcome::Nothing);
+    office.submit(1, 1).await;
+    assert_eq!(office.store.without_summary(10).await.unwrap(), [id]);
+    assert_eq!(office.store.write(summarise).await.unwrap(), Outcome::Done);
+    assert_eq!(office.store.without_summary(10).await.unwrap(), []);
+    let row = office.store.submission(id).await.unwrap().unwrap();
+    assert_eq!(row.summary.as_deref(), Some("{\"guests\":30}"));
+    for value in [b"one".to_vec(), b"two".to_vec()] {
+        office.store.write(Command::SetMeta { name: "check", value: value.clone() }).await.unwrap();
+        assert_eq!(office.store.meta("check").await.unwrap(), Some(value));
+    }
+    assert_eq!(office.store.meta("other").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named() {
+    let error = Store::open(std::path::Path::new("/nonexistent/office.sqlite"), None).await.unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/office.sqlite"), "{error}");
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let office = Fixture::new().await;
+    office.store.close().await;
+    assert!(matches!(office.store.write(Command::Sweep).await, Err(StoreError::Stopped)));
+}
