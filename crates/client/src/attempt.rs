@@ -1,0 +1,321 @@
+//! One try: drives the sender's state machine over one stream of one connection.
+
+use bytes::Bytes;
+use quinn::{Chunk, Connection, ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
+use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
+use schleuse_protocol::sender::{SenderAction, SenderError, SenderEvent, SenderFailure, SenderStream, Start};
+use schleuse_protocol::wire::hop::Open;
+use schleuse_protocol::wire::receipt::Receipt;
+use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
+use schleuse_protocol::wire::reply::Refusal;
+use schleuse_protocol::wire::ticket::Route;
+use schleuse_seal::Sender;
+use schleuse_transport::clock::Clock;
+use tokio::time::{Instant, Sleep};
+
+use crate::content::{Content, ContentError, Segment};
+use crate::dial::{HEAD_START, Link};
+use crate::error::{Interruption, SendError};
+use crate::progress::Meter;
+
+/// Bytes of a reply that are read at once; replies are small.
+const READ: usize = 4096;
+
+/// What a try needs. The channel comes and goes, because its bytes must be the same on the next way.
+pub(crate) struct Attempt<'a> {
+    pub(crate) link: &'a Link,
+    pub(crate) route: Route,
+    pub(crate) content: &'a mut Content,
+    pub(crate) meter: &'a mut Meter,
+    /// Length of the content, once its last segment was read.
+    pub(crate) end: &'a mut Option<u64>,
+    pub(crate) clock: Clock,
+}
+
+/// How a try ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Receipt(Receipt),
+    /// By the office, inside the seal.
+    Refused(Refusal),
+    /// By whomever, without a reason.
+    RefusedOnTheWay,
+    Interrupted(Interruption),
+    /// The office vouches for something else than what was sent.
+    BadReceipt,
+    /// The content is not what an earlier try sent.
+    ContentChanged,
+}
+
+/// What happens next on a stream.
+enum Turn {
+    Written(Result<Written, WriteError>),
+    Read(Result<Option<Chunk>, ReadError>),
+    Segment(u32, Result<Segment, ContentError>),
+    Timer,
+    /// The head start is over: has the proxy answered at all?
+    ProxyCheck,
+}
+
+impl Attempt<'_> {
+    pub(crate) async fn run(self, channel: Sender, start: Start) -> (Sender, Result<Ended, SendError>) {
+        let (send, recv) = match self.link.connection.open_bi().await {
+            Ok(streams) => streams,
+            Err(_) => return (channel, Ok(Ended::Interrupted(Interruption::Lost))),
+        };
+        let open = Open { version: VERSION, inner: self.route.inner, token: self.route.token };
+        let machine = SenderStream::new(channel, open, start, self.clock.now());
+        let proxy = ProxyCheck::begin(&self.link.connection);
+        let stream = Stream { machine, up: Up::new(send), recv: Some(recv), attempt: self };
+        stream.run(proxy).await
+    }
+}
+
+struct Stream<'a> {
+    machine: SenderStream<Sender>,
+    up: Up,
+    recv: Option<RecvStream>,
+    attempt: Attempt<'a>,
+}
+
+impl Stream<'_> {
+    async fn run(mut self, mut proxy: ProxyCheck) -> (Sender, Result<Ended, SendError>) {
+        let ended = loop {
+            if let Some(ended) = self.act() {
+                break Ok(ended);
+            }
+            let turn = self.next_turn(&mut proxy).await;
+            match self.handle(turn, &mut proxy) {
+                Ok(None) => {}
+                Ok(Some(ended)) => break Ok(ended),
+                Err(error) => break Err(error),
+            }
+        };
+        if matches!(ended, Ok(Ended::Receipt(_) | Ended::Refused(_))) {
+            self.up.finish_now();
+            self.wait_for_end().await;
+        }
+        (self.machine.into_channel(), ended)
+    }
+
+    /// Carries out what the machine wants, up to the first bytes to be written: it makes more only when asked.
+    fn act(&mut self) -> Option<Ended> {
+        while let Some(action) = self.machine.poll_action() {
+            match action {
+                SenderAction::Send(bytes) => {
+                    self.up.queue(bytes);
+                    if !self.up.is_written() {
+                        return None;
+                    }
+                }
+                SenderAction::FinishStream => self.up.finish_when_written(),
+                SenderAction::Event(event) => {
+                    if let Some(ended) = self.on_event(event) {
+                        return Some(ended);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn on_event(&mut self, event: SenderEvent) -> Option<Ended> {
+        match event {
+            SenderEvent::Accepted { next: stored } | SenderEvent::Progress { stored_segments: stored } => {
+                self.attempt.content.release(stored);
+                self.attempt.meter.stored(u64::from(stored) * SEGMENT_DATA as u64);
+                None
+            }
+            SenderEvent::Receipt(receipt) => Some(Ended::Receipt(receipt)),
+            SenderEvent::Refused(refusal) => Some(Ended::Refused(refusal)),
+            SenderEvent::Failed(failure) => Some(ended_by(failure)),
+        }
+    }
+
+    async fn next_turn(&mut self, proxy: &mut ProxyCheck) -> Turn {
+        let Self { machine, up, recv, attempt } = self;
+        let idle = up.is_written() && !up.stopped;
+        let wanted = machine.wanted().filter(|position| idle && attempt.content.has_room_for(*position));
+        let position = wanted.unwrap_or_default();
+        tokio::select! {
+            read = read(recv) => Turn::Read(read),
+            written = up.write(), if !up.is_written() => Turn::Written(written),
+            segment = attempt.content.segment(position), if wanted.is_some() => Turn::Segment(position, segment),
+            () = attempt.clock.sleep_until_some(machine.poll_timeout()) => Turn::Timer,
+            () = proxy.over(), if !proxy.done => Turn::ProxyCheck,
+        }
+    }
+
+    fn handle(&mut self, turn: Turn, proxy: &mut ProxyCheck) -> Result<Option<Ended>, SendError> {
+        let now = self.attempt.clock.now();
+        match turn {
+            Turn::Written(Ok(written)) => {
+                self.up.written(written);
+                self.machine.handle_sent(now);
+            }
+            Turn::Written(Err(WriteError::Stopped(code))) => {
+                self.up.stop();
+                // The office has answered already, and the answer is on its way.
+                if code.into_inner() != STOP_ENOUGH {
+                    self.machine.handle_reset(code.into_inner(), now);
+                }
+            }
+            Turn::Written(Err(_)) => self.machine.handle_lost(now),
+            Turn::Read(Ok(Some(chunk))) => self.machine.handle_reply(&chunk.bytes, now),
+            Turn::Read(Ok(None)) => self.machine.handle_end(now),
+            Turn::Read(Err(ReadError::Reset(code))) => self.machine.handle_reset(code.into_inner(), now),
+            Turn::Read(Err(_)) => self.machine.handle_lost(now),
+            Turn::Segment(position, segment) => self.provide(position, segment?)?,
+            Turn::Timer => self.machine.handle_timeout(now),
+            Turn::ProxyCheck if proxy.is_silent(&self.attempt.link.connection) => {
+                return Ok(Some(Ended::Interrupted(Interruption::ProxySilent)));
+            }
+            Turn::ProxyCheck => {}
+        }
+        Ok(None)
+    }
+
+    fn provide(&mut self, position: u32, segment: Segment) -> Result<(), SendError> {
+        let now = self.attempt.clock.now();
+        self.machine.provide(position, &segment.data, segment.last, now).map_err(provide_error)?;
+        let end = u64::from(position) * SEGMENT_DATA as u64 + segment.data.len() as u64;
+        self.attempt.meter.sent(end);
+        if segment.last {
+            *self.attempt.end = Some(end);
+        }
+        Ok(())
+    }
+
+    /// The office has said its last word; its FIN is right behind. Waiting for it lets everybody on the way end the
+    /// stream properly, instead of by our stop.
+    async fn wait_for_end(&mut self) {
+        let recv = &mut self.recv;
+        let rest = async { while let Ok(Some(_)) = read(recv).await {} };
+        let _ = tokio::time::timeout(HEAD_START, rest).await;
+    }
+}
+
+/// The reading half; after its end this waits forever, so that it can stay a branch of the `select!`.
+async fn read(recv: &mut Option<RecvStream>) -> Result<Option<Chunk>, ReadError> {
+    let Some(stream) = recv else { return std::future::pending().await };
+    let read = stream.read_chunk(READ, true).await;
+    if !matches!(read, Ok(Some(_))) {
+        *recv = None;
+    }
+    read
+}
+
+/// The writing half. Dropped before its end it is reset: quinn would finish it, which looks like a proper end.
+struct Up {
+    send: SendStream,
+    pending: Vec<Bytes>,
+    finish: bool,
+    finished: bool,
+    /// The other side reads no more.
+    stopped: bool,
+}
+
+impl Up {
+    fn new(send: SendStream) -> Self {
+        Self { send, pending: Vec::new(), finish: false, finished: false, stopped: false }
+    }
+
+    fn queue(&mut self, bytes: Vec<u8>) {
+        if !self.stopped {
+            self.pending.push(Bytes::from(bytes));
+        }
+    }
+
+    fn is_written(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    async fn write(&mut self) -> Result<Written, WriteError> {
+        self.send.write_chunks(&mut self.pending).await
+    }
+
+    fn written(&mut self, written: Written) {
+        self.pending.drain(..written.chunks);
+        self.finish_if_due();
+    }
+
+    fn finish_when_written(&mut self) {
+        self.finish = true;
+        self.finish_if_due();
+    }
+
+    fn finish_if_due(&mut self) {
+        if self.finish && self.is_written() && !self.finished {
+            // Fails only if the stream is closed already, which is the same.
+            let _ = self.send.finish();
+            self.finished = true;
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.pending.clear();
+    }
+
+    /// The answer is there: what was not written is of no use to anybody.
+    fn finish_now(&mut self) {
+        self.stop();
+        self.finish_when_written();
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = self.send.reset(code(StreamRefusal::Unavailable));
+        }
+    }
+}
+
+fn code(refusal: StreamRefusal) -> VarInt {
+    VarInt::from_u64(refusal.code()).unwrap_or(VarInt::MAX)
+}
+
+/// Whether the proxy at the other end of a connection is there: it acknowledges what it gets at once, long before the
+/// office can answer. So a dead proxy is told from a busy office, and in a fraction of a second.
+struct ProxyCheck {
+    packets: u64,
+    sleep: std::pin::Pin<Box<Sleep>>,
+    done: bool,
+}
+
+impl ProxyCheck {
+    fn begin(connection: &Connection) -> Self {
+        let wait = HEAD_START.max(3 * connection.rtt());
+        let sleep = Box::pin(tokio::time::sleep_until(Instant::now() + wait));
+        Self { packets: connection.stats().udp_rx.datagrams, sleep, done: false }
+    }
+
+    async fn over(&mut self) {
+        self.sleep.as_mut().await;
+        self.done = true;
+    }
+
+    fn is_silent(&self, connection: &Connection) -> bool {
+        connection.stats().udp_rx.datagrams == self.packets
+    }
+}
+
+fn ended_by(failure: SenderFailure) -> Ended {
+    match failure {
+        SenderFailure::RefusedUniformly => Ended::RefusedOnTheWay,
+        SenderFailure::Unavailable => Ended::Interrupted(Interruption::OfficeAway),
+        SenderFailure::TimedOut => Ended::Interrupted(Interruption::TimedOut),
+        SenderFailure::Lost => Ended::Interrupted(Interruption::Lost),
+        SenderFailure::BadReply => Ended::Interrupted(Interruption::BadAnswer),
+        SenderFailure::BadReceipt => Ended::BadReceipt,
+        SenderFailure::ContentChanged => Ended::ContentChanged,
+    }
+}
+
+fn provide_error(error: SenderError) -> SendError {
+    match error {
+        SenderError::ContentChanged(_) => ContentError::Changed.into(),
+        other => SendError::Sealing(other.to_string()),
+    }
+}

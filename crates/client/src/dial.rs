@@ -1,0 +1,274 @@
+//! Reaching an outer proxy: one connection to each, shared by all sendings; when one does not answer, the next is tried
+//! beside it (in the manner of RFC 8305, "Happy Eyeballs").
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, VarInt};
+use schleuse_directory::VerifiedDirectory;
+use schleuse_protocol::time::UnixSeconds;
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_transport::endpoint::{BindError, Limits, client_config, dial_only};
+use schleuse_transport::tls::{self, Roots, TlsError, peer_fingerprint, server_name};
+use tokio::task::JoinSet;
+
+/// How long an outer proxy has a head start before the next is dialled too.
+pub(crate) const HEAD_START: Duration = Duration::from_millis(300);
+/// When a dialled address is given up.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The connections of one client.
+pub(crate) struct Pool {
+    config: quinn::ClientConfig,
+    /// Made with the first dial, because that happens inside a runtime.
+    endpoint: Mutex<Option<Endpoint>>,
+    links: Mutex<HashMap<MemberId, Connection>>,
+    /// Whoever dials holds it; the others wait for the connection instead of making one each.
+    dialling: tokio::sync::Mutex<()>,
+    /// Clients begin with different proxies, so that these share the work.
+    first: usize,
+}
+
+/// A connection to an outer proxy that has shown the key which the directory pins.
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(crate) outer: MemberId,
+    pub(crate) connection: Connection,
+}
+
+impl Pool {
+    pub(crate) fn new(roots: &Roots) -> Result<Self, TlsError> {
+        Ok(Self {
+            config: client_config(tls::sender(roots)?, &Limits::SENDER),
+            endpoint: Mutex::default(),
+            links: Mutex::default(),
+            dialling: tokio::sync::Mutex::default(),
+            first: rand::random_range(0..usize::MAX / 2),
+        })
+    }
+
+    /// A living connection to any outer proxy, `avoid` only if there is no other.
+    pub(crate) async fn link(
+        &self,
+        directory: &VerifiedDirectory,
+        avoid: Option<MemberId>,
+        now: UnixSeconds,
+    ) -> Result<Link, DialError> {
+        let candidates = self.candidates(directory, avoid, now);
+        if let Some(link) = self.living(&candidates, avoid) {
+            return Ok(link);
+        }
+        let _dialling = self.dialling.lock().await;
+        if let Some(link) = self.living(&candidates, avoid) {
+            return Ok(link);
+        }
+        let endpoint = self.endpoint()?;
+        let link = race(&endpoint, candidates).await?;
+        lock(&self.links).insert(link.outer, link.connection.clone());
+        Ok(link)
+    }
+
+    /// Uses this connection for nothing new. Streams that run on it may still finish; it closes with the last of them.
+    pub(crate) fn forget(&self, link: &Link) {
+        let mut links = lock(&self.links);
+        if links.get(&link.outer).is_some_and(|held| held.stable_id() == link.connection.stable_id()) {
+            links.remove(&link.outer);
+        }
+    }
+
+    /// Closes all connections and waits until the peers were told.
+    pub(crate) async fn close(&self) {
+        lock(&self.links).clear();
+        let endpoint = lock(&self.endpoint).take();
+        if let Some(endpoint) = endpoint {
+            endpoint.close(VarInt::from_u32(0), b"");
+            endpoint.wait_idle().await;
+        }
+    }
+
+    /// All addresses of all outer proxies, the first of each before the second of any.
+    fn candidates(&self, directory: &VerifiedDirectory, avoid: Option<MemberId>, now: UnixSeconds) -> Vec<Candidate> {
+        let mut outers: Vec<_> = directory.outers().filter(|outer| outer.is_valid_at(now)).collect();
+        if outers.is_empty() {
+            return Vec::new();
+        }
+        let first = self.first % outers.len();
+        outers.rotate_left(first);
+        outers.sort_by_key(|outer| Some(outer.id) == avoid);
+        let most = outers.iter().map(|outer| outer.addresses.len()).max().unwrap_or_default();
+        let nth = |index: usize| {
+            outers.iter().filter_map(move |outer| {
+                let pins = outer.fingerprints.iter().map(|pin| pin.0).collect();
+                Some(Candidate { outer: outer.id, address: outer.addresses.get(index)?.clone(), pins })
+            })
+        };
+        (0..most).flat_map(nth).collect()
+    }
+
+    /// Only connections to proxies that the directory still has, under a key that it still pins.
+    fn living(&self, candidates: &[Candidate], avoid: Option<MemberId>) -> Option<Link> {
+        let mut links = lock(&self.links);
+        links.retain(|_, connection| connection.close_reason().is_none());
+        let usable = |candidate: &&Candidate| Some(candidate.outer) != avoid;
+        candidates.iter().filter(usable).find_map(|candidate| {
+            let connection = links.get(&candidate.outer)?;
+            let pinned = peer_fingerprint(connection).is_some_and(|key| candidate.pins.contains(&key));
+            pinned.then(|| Link { outer: candidate.outer, connection: connection.clone() })
+        })
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, DialError> {
+        let mut endpoint = lock(&self.endpoint);
+        if let Some(endpoint) = &*endpoint {
+            return Ok(endpoint.clone());
+        }
+        // One socket for both families where the system has IPv6, otherwise IPv4 alone.
+        let any = |address: IpAddr| dial_only(SocketAddr::new(address, 0), self.config.clone());
+        let made = any(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| any(Ipv4Addr::UNSPECIFIED.into()))?;
+        *endpoint = Some(made.clone());
+        Ok(made)
+    }
+}
+
+/// A poisoned lock is no reason to stop: each of them guards a single assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    outer: MemberId,
+    address: String,
+    pins: Vec<[u8; 32]>,
+}
+
+/// Dials one after the other, each next one when the one before has failed or used up its head start.
+async fn race(endpoint: &Endpoint, candidates: Vec<Candidate>) -> Result<Link, DialError> {
+    if candidates.is_empty() {
+        return Err(DialError::NoOuterProxy);
+    }
+    let mut waiting = candidates.into_iter();
+    let mut running = JoinSet::new();
+    let mut failures = Vec::new();
+    loop {
+        let patience = match waiting.next() {
+            Some(candidate) => {
+                running.spawn(dial(endpoint.clone(), candidate));
+                HEAD_START
+            }
+            None => 2 * DIAL_TIMEOUT,
+        };
+        match tokio::time::timeout(patience, running.join_next()).await {
+            Ok(Some(Ok(Ok(link)))) => return Ok(link),
+            Ok(Some(Ok(Err(failure)))) => {
+                tracing::debug!(outer = %failure.outer, problem = %failure.problem, "an outer proxy was not reached");
+                failures.push(failure);
+            }
+            Ok(Some(Err(panicked))) => std::panic::resume_unwind(panicked.into_panic()),
+            Ok(None) => return Err(DialError::NoneReached { failures }),
+            Err(_head_start_over) => {}
+        }
+    }
+}
+
+async fn dial(endpoint: Endpoint, candidate: Candidate) -> Result<Link, DialFailure> {
+    let outer = candidate.outer;
+    let problem = match tokio::time::timeout(DIAL_TIMEOUT, dial_in_time(&endpoint, &candidate)).await {
+        Ok(Ok(connection)) => return Ok(Link { outer, connection }),
+        Ok(Err(problem)) => problem,
+        Err(_elapsed) => DialProblem::NoAnswer,
+    };
+    Err(DialFailure { outer, address: candidate.address, problem })
+}
+
+async fn dial_in_time(endpoint: &Endpoint, candidate: &Candidate) -> Result<Connection, DialProblem> {
+    let resolved = tokio::net::lookup_host(&candidate.address).await.map_err(|_| DialProblem::UnknownAddress)?;
+    let name = server_name(candidate.outer.as_str());
+    let mut problem = DialProblem::UnknownAddress;
+    for address in resolved {
+        match connect(endpoint, address, &name).await {
+            Ok(connection) => return check_pin(connection, candidate),
+            Err(error) => problem = error,
+        }
+    }
+    Err(problem)
+}
+
+async fn connect(endpoint: &Endpoint, address: SocketAddr, name: &str) -> Result<Connection, DialProblem> {
+    let connecting = endpoint.connect(address, name).map_err(|error| DialProblem::Failed(error.to_string()))?;
+    connecting.await.map_err(|error| DialProblem::Failed(error.to_string()))
+}
+
+/// The certificate chain is verified already; this says *which* key the directory expects behind the name.
+fn check_pin(connection: Connection, candidate: &Candidate) -> Result<Connection, DialProblem> {
+    if peer_fingerprint(&connection).is_some_and(|key| candidate.pins.contains(&key)) {
+        return Ok(connection);
+    }
+    connection.close(VarInt::from_u32(0), b"");
+    Err(DialProblem::WrongKey)
+}
+
+/// Why no outer proxy could be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// None in the directory.
+    #[error("the directory has no outer proxy that is valid now: fetch the current directory")]
+    NoOuterProxy,
+    /// All were tried.
+    #[error("no outer proxy can be reached: {}", listed(failures))]
+    NoneReached {
+        /// What happened at each address.
+        failures: Vec<DialFailure>,
+    },
+    /// This machine gives no socket.
+    #[error(transparent)]
+    Socket(#[from] BindError),
+}
+
+impl DialError {
+    /// Whether it can be otherwise later. Not if every proxy showed a key that the directory does not have.
+    pub fn may_retry(&self) -> bool {
+        match self {
+            Self::NoOuterProxy => false,
+            Self::NoneReached { failures } => failures.iter().any(|failure| failure.problem != DialProblem::WrongKey),
+            Self::Socket(_) => true,
+        }
+    }
+}
+
+/// What happened at one address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{outer} at {address}: {problem}")]
+pub struct DialFailure {
+    /// The outer proxy.
+    pub outer: MemberId,
+    /// Its address in the directory.
+    pub address: String,
+    /// What was wrong.
+    pub problem: DialProblem,
+}
+
+/// What can be wrong with an outer proxy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialProblem {
+    /// The name does not resolve.
+    #[error("the address cannot be resolved")]
+    UnknownAddress,
+    /// Nobody answered.
+    #[error("no answer (is UDP allowed to leave this network?)")]
+    NoAnswer,
+    /// The handshake failed.
+    #[error("{0}")]
+    Failed(String),
+    /// A valid certificate for the name, but of another key than the directory has.
+    #[error("it shows a key that is not in the directory: fetch the current directory, or report this")]
+    WrongKey,
+}
+
+fn listed(failures: &[DialFailure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,266 @@
+//! One content on its way: which route through which outer proxy, what to do when one fails, and when to give up.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::time::Duration;
+
+use schleuse_protocol::sender::Start;
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::reply::{Reason, Refusal};
+use schleuse_protocol::wire::ticket::{Route, Ticket};
+use schleuse_seal::Sender;
+use schleuse_transport::backoff::Backoff;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{Attempt, Ended};
+use crate::check::{Admitted, admit};
+use crate::client::Client;
+use crate::content::{Content, ContentError};
+use crate::error::{Interruption, SendError};
+use crate::progress::{Meter, OnProgress, Progress};
+use crate::receipt::Receipt;
+
+/// How long a sending is tried without any progress, unless [`Sending::patience`] says otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A content that is about to be sent: `.await` it.
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Sending {
+    client: Client,
+    ticket: Ticket,
+    content: Content,
+    kind: Option<String>,
+    on_progress: Option<OnProgress>,
+    cancel: CancellationToken,
+    patience: Duration,
+}
+
+impl Sending {
+    pub(crate) fn new(client: Client, ticket: Ticket, content: Content) -> Self {
+        let (kind, on_progress, cancel) = (None, None, CancellationToken::new());
+        Self { client, ticket, content, kind, on_progress, cancel, patience: PATIENCE }
+    }
+
+    /// What the content is, e.g. `guest-list`. Not needed if the ticket says what it asks for.
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    /// Calls `callback` whenever something was handed over or stored. It must not block.
+    pub fn on_progress(mut self, callback: impl FnMut(Progress) + Send + 'static) -> Self {
+        self.on_progress = Some(Box::new(callback));
+        self
+    }
+
+    /// Gives up when `token` is cancelled. Dropping the future has the same effect.
+    pub fn cancel(mut self, token: CancellationToken) -> Self {
+        self.cancel = token;
+        self
+    }
+
+    /// How long to go on without any progress before giving up: 60 s if not set. What makes progress has no deadline.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    async fn run(self) -> Result<Receipt, SendError> {
+        let cancel = self.cancel.clone();
+        cancel.run_until_cancelled(self.deliver()).await.unwrap_or(Err(SendError::Cancelled))
+    }
+
+    async fn deliver(self) -> Result<Receipt, SendError> {
+        let Self { client, ticket, content, kind, on_progress, patience, .. } = self;
+        let now = client.shared.clock.unix();
+        let admitted = admit(&ticket, &client.directory(), client.member(), kind.as_deref(), now)?;
+        let channel = client.seal(&admitted, content.length(), client.shared.clock.unix_micros())?;
+        let delivery = Delivery {
+            office: ticket.body().office,
+            meter: Meter::new(content.length(), on_progress),
+            ways: Ways::new(admitted.routes.clone()),
+            last_progress: Instant::now(),
+            backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(5)),
+            superseded: false,
+            end: None,
+            client,
+            admitted,
+            content,
+            patience,
+        };
+        delivery.run(channel).await
+    }
+}
+
+impl IntoFuture for Sending {
+    type Output = Result<Receipt, SendError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// A sending that is under way.
+struct Delivery {
+    client: Client,
+    office: MemberId,
+    admitted: Admitted,
+    content: Content,
+    meter: Meter,
+    ways: Ways,
+    patience: Duration,
+    last_progress: Instant,
+    backoff: Backoff,
+    /// Whether an attempt was already begun anew because the office had seen a higher number.
+    superseded: bool,
+    /// Length of the content, once a try has read it to its end.
+    end: Option<u64>,
+}
+
+/// What to do after an attempt.
+enum Next {
+    /// Identical bytes again, from what the office has stored.
+    Again,
+    /// Everything anew under this attempt number.
+    Anew(u64),
+}
+
+impl Delivery {
+    async fn run(mut self, mut channel: Sender) -> Result<Receipt, SendError> {
+        let mut start = Start::Fresh;
+        loop {
+            let (back, ended) = self.attempt(channel, start).await;
+            (channel, start) = match ended {
+                Ok(Ended::Receipt(receipt)) => {
+                    self.meter.complete(receipt.body().length);
+                    return Ok(receipt.into());
+                }
+                Ok(ended) => match self.after(ended).await? {
+                    Next::Again => (back, Start::Resume { length: self.end }),
+                    Next::Anew(number) => {
+                        (self.client.seal(&self.admitted, self.content.length(), number)?, Start::Fresh)
+                    }
+                },
+                Err(error) if error.may_retry() && matches!(error, SendError::Dial(_)) => {
+                    self.wait_or(error).await?;
+                    (back, start)
+                }
+                Err(error) => return Err(error),
+            };
+        }
+    }
+
+    /// One try over one way.
+    async fn attempt(&mut self, channel: Sender, start: Start) -> (Sender, Result<Ended, SendError>) {
+        let shared = self.client.shared.clone();
+        let (directory, now) = (self.client.directory(), shared.clock.unix());
+        let link = match shared.pool.link(&directory, self.ways.avoid, now).await {
+            Ok(link) => link,
+            Err(error) => return (channel, Err(error.into())),
+        };
+        let before = self.meter.stored_so_far();
+        let route = self.ways.route();
+        let Self { content, meter, end, .. } = self;
+        let attempt = Attempt { link: &link, route, content, meter, end, clock: shared.clock };
+        let (channel, ended) = attempt.run(channel, start).await;
+        if self.meter.stored_so_far() > before {
+            self.last_progress = Instant::now();
+            self.backoff.reset();
+        }
+        if let Ok(Ended::Interrupted(interruption)) = &ended {
+            tracing::debug!(outer = %link.outer, inner = %route.inner, %interruption, "a sending was interrupted");
+            if *interruption == Interruption::ProxySilent {
+                shared.pool.forget(&link);
+            }
+            self.ways.after(*interruption, link.outer);
+        }
+        (channel, ended)
+    }
+
+    async fn after(&mut self, ended: Ended) -> Result<Next, SendError> {
+        let interruption = match ended {
+            Ended::Receipt(_) => unreachable!("a receipt ends the delivery"),
+            Ended::Refused(Refusal { reason: Reason::Superseded(current), .. }) if !self.superseded => {
+                self.superseded = true;
+                return Ok(Next::Anew(current.saturating_add(1)));
+            }
+            Ended::Refused(Refusal { reason: Reason::TryLater, .. }) => Interruption::TryLater,
+            Ended::Refused(refusal) => return Err(SendError::Office(refusal)),
+            Ended::RefusedOnTheWay if self.ways.strike() => return Ok(Next::Again),
+            Ended::RefusedOnTheWay => return Err(SendError::Refused { office: self.office }),
+            Ended::BadReceipt => return Err(SendError::BadAnswer { office: self.office }),
+            Ended::ContentChanged => return Err(ContentError::Changed.into()),
+            Ended::Interrupted(interruption) => interruption,
+        };
+        let (office, patience) = (self.office, self.patience);
+        self.wait_or(SendError::Unreachable { office, patience, detail: interruption }).await?;
+        Ok(Next::Again)
+    }
+
+    /// Waits before the next try: not at all while there are ways that were not tried since the last progress, then
+    /// longer each time. `error` when patience is over.
+    async fn wait_or(&mut self, error: SendError) -> Result<(), SendError> {
+        let delay = if self.ways.take_untried() { Duration::ZERO } else { self.backoff.next_delay() };
+        if self.last_progress.elapsed() + delay > self.patience {
+            return Err(error);
+        }
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+}
+
+/// The routes of the ticket and how they did.
+struct Ways {
+    routes: Vec<Route>,
+    current: usize,
+    /// The outer proxy that failed last: used only if there is no other.
+    avoid: Option<MemberId>,
+    /// Further ways to be tried at once.
+    untried: usize,
+}
+
+impl Ways {
+    fn new(routes: Vec<Route>) -> Self {
+        Self { untried: routes.len(), routes, current: 0, avoid: None }
+    }
+
+    fn route(&self) -> Route {
+        self.routes[self.current]
+    }
+
+    /// This route was refused, which is final. Returns whether there is another.
+    fn strike(&mut self) -> bool {
+        self.routes.remove(self.current);
+        self.current = 0;
+        !self.routes.is_empty()
+    }
+
+    fn after(&mut self, interruption: Interruption, outer: MemberId) {
+        match interruption {
+            Interruption::TryLater => {}
+            // Behind the outer proxy: another inner proxy may have the office. After all of them, another outer one.
+            Interruption::OfficeAway => {
+                self.current = (self.current + 1) % self.routes.len();
+                if self.current == 0 {
+                    self.avoid = Some(outer);
+                }
+            }
+            Interruption::ProxySilent => self.avoid = Some(outer),
+            Interruption::Lost | Interruption::TimedOut | Interruption::BadAnswer => {
+                self.avoid = Some(outer);
+                self.current = (self.current + 1) % self.routes.len();
+            }
+        }
+    }
+
+    fn take_untried(&mut self) -> bool {
+        let some = self.untried > 0;
+        self.untried = self.untried.saturating_sub(1);
+        some
+    }
+}
+
+#[cfg(test)]
+mod tests;
