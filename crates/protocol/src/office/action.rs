@@ -124,6 +124,13 @@ pub enum OfficeAction<S: OfficeSeal> {
         /// To be stored in the same transaction, and sent only when that is durable.
         receipt: Receipt,
     },
+    /// The attempt was refused for good: delete its segments and its key at once; the ticket is open again. No answer.
+    Discard {
+        /// Which ticket.
+        ticket: TicketId,
+        /// Which attempt: nothing happens if it is not the current one.
+        attempt: u64,
+    },
     /// Write these bytes to the stream.
     Send(Vec<u8>),
     /// End our side of the stream (FIN) and stop the other with [`STOP_ENOUGH`](crate::wire::refusal::STOP_ENOUGH).
@@ -135,7 +142,7 @@ pub enum OfficeAction<S: OfficeSeal> {
 impl<S: OfficeSeal> OfficeAction<S> {
     /// Whether it is still to be done when the stream is lost.
     pub(super) fn outlives_stream(&self) -> bool {
-        matches!(self, Self::Begin { .. } | Self::Store { .. } | Self::Finish { .. })
+        matches!(self, Self::Begin { .. } | Self::Store { .. } | Self::Finish { .. } | Self::Discard { .. })
     }
 }
 

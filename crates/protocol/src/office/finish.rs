@@ -16,15 +16,15 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     pub(super) fn finish(&mut self, mut receiving: Receiving<S>, ciphertext: &[u8], now: Now) {
         let trailer = match receiving.session.channel.open_final(receiving.expected, ciphertext) {
             Ok(trailer) => trailer,
-            Err(error) => return self.fail(receiving.session, error),
+            Err(error) => return self.fail_receiving(receiving.session, error),
         };
         let Receiving { session, expected, length, .. } = receiving;
         let announced = session.intro.length.unwrap_or(trailer.length);
         if trailer.length != length || announced != length {
-            return self.refuse(session, Reason::Malformed);
+            return self.reject(session, Reason::Malformed);
         }
         if !self.is_vouched(&session, &trailer) {
-            return self.refuse(session, Reason::BadIdentity);
+            return self.reject(session, Reason::BadIdentity);
         }
         let receipt = self.seal.sign_receipt(receipt_body(&session, &trailer, now));
         self.actions.push_back(OfficeAction::Finish {
@@ -43,6 +43,12 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         self.send(&mut session, &Reply::Receipt(receipt.as_bytes().to_vec()));
         self.actions.push_back(OfficeAction::FinishStream);
         self.state = State::Done;
+    }
+
+    /// protocol.md 8.6: refuses what was received for good, and keeps nothing of it.
+    pub(super) fn reject(&mut self, session: Session<S>, reason: Reason) {
+        self.actions.push_back(OfficeAction::Discard { ticket: session.id(), attempt: session.intro.attempt });
+        self.refuse(session, reason);
     }
 
     /// protocol.md 9.2: refuses inside the seal.

@@ -29,18 +29,19 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     /// protocol.md 8.5: position by position, nothing twice, nothing left out.
     pub(super) fn receive(&mut self, mut receiving: Receiving<S>, frame: &Frame, now: Now) {
         match piece(frame, receiving.expected) {
+            // What a proxy did must not look like the sender's fault: it may send the same bytes on another route.
             None => self.reset(StreamRefusal::Refused),
             Some(Piece::Final(ciphertext)) => self.finish(receiving, ciphertext, now),
             Some(Piece::Segment(ciphertext)) => {
                 let data_len = match receiving.session.channel.open_segment(receiving.expected, ciphertext) {
                     Ok(data_len) => data_len,
-                    Err(error) => return self.fail(receiving.session, error),
+                    Err(error) => return self.fail_receiving(receiving.session, error),
                 };
                 receiving.length += u64::from(data_len);
                 // protocol.md 8.5: refused while streaming, not after it
                 if receiving.length > receiving.max_length {
                     let reason = Reason::TooLarge(receiving.max_length);
-                    return self.refuse(receiving.session, reason);
+                    return self.reject(receiving.session, reason);
                 }
                 self.actions.push_back(OfficeAction::Store {
                     ticket: receiving.session.id(),
@@ -71,7 +72,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
             Some(Piece::Segment(ciphertext)) => {
                 match comparing.session.channel.open_segment(comparing.expected, ciphertext) {
                     Ok(data_len) => comparing.length += u64::from(data_len),
-                    Err(error) => return self.fail(comparing.session, error),
+                    Err(error) => return self.fail_comparing(comparing.session, error),
                 }
                 if comparing.length > comparing.receipt.body().length {
                     return self.refuse(comparing.session, Reason::AlreadyUsed);
@@ -85,7 +86,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     fn finish_comparing(&mut self, mut comparing: Comparing<S>, ciphertext: &[u8]) {
         let trailer = match comparing.session.channel.open_final(comparing.expected, ciphertext) {
             Ok(trailer) => trailer,
-            Err(error) => return self.fail(comparing.session, error),
+            Err(error) => return self.fail_comparing(comparing.session, error),
         };
         if !self.is_vouched(&comparing.session, &trailer) {
             return self.refuse(comparing.session, Reason::BadIdentity);
@@ -97,12 +98,19 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         }
     }
 
-    /// A segment or trailer did not open.
-    pub(super) fn fail(&mut self, session: Session<S>, error: ChannelError) {
+    /// A segment or the trailer of a new submission did not open.
+    pub(super) fn fail_receiving(&mut self, session: Session<S>, error: ChannelError) {
         match error {
-            // What a proxy did must not look like the sender's fault: it may send the same bytes on another route.
+            ChannelError::Malformed => self.reject(session, Reason::Malformed),
             ChannelError::NotAuthentic | ChannelError::PlaintextDiffers => self.reset(StreamRefusal::Refused),
+        }
+    }
+
+    /// A segment or the trailer of a repetition did not open.
+    fn fail_comparing(&mut self, session: Session<S>, error: ChannelError) {
+        match error {
             ChannelError::Malformed => self.refuse(session, Reason::Malformed),
+            ChannelError::NotAuthentic | ChannelError::PlaintextDiffers => self.reset(StreamRefusal::Refused),
         }
     }
 }

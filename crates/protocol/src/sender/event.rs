@@ -12,7 +12,8 @@ pub enum Start {
     Fresh,
     /// Any later one: wait until the office says what it has.
     Resume {
-        /// Length of the content, if an earlier connection came to its end.
+        /// Length of the content; must be given if an earlier connection got as far as its end, because then the office
+        /// may already have padding and want no content any more.
         length: Option<u64>,
     },
 }

@@ -142,6 +142,9 @@ impl Wire for TicketBody {
             return Err(WireError::Invalid("a ticket ends after it begins"));
         }
         let Some(purpose) = &self.purpose else { return Ok(()) };
+        if purpose.period.is_some_and(|(first, last)| first > last) {
+            return Err(WireError::Invalid("a purpose's period ends after it begins"));
+        }
         let too_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_PURPOSE_TEXT);
         if too_long(&purpose.reference) || too_long(&purpose.text) {
             return Err(WireError::Invalid("a purpose's text is too long"));
