@@ -95,6 +95,7 @@ fn attendance_is_in_order_and_inside_the_list() {
     let check = |from, to| flagged_with(&list(&[&guest("Erika", from, Some(to), "")]), &Expectations::default());
     assert_eq!(check("2026-11-20T17:00:00Z", "2026-11-20T23:00:00Z"), []);
     assert_eq!(check("2026-11-20T18:00:00+01:00", "2026-11-21T00:00:00+01:00"), []);
+    assert_eq!(check("2026-11-20T18:00:00Z", "2026-11-20T18:00:00Z"), []);
     // Without an offset it could be right, so it is not flagged.
     assert_eq!(check("2026-11-20T18:30:00", "2026-11-20"), []);
     let at = |field: &str| format!("guests[0].attendanceInformation.{field}");
