@@ -152,3 +152,24 @@ fn what_a_crate_must_not_be_able_to_do_is_not_in_its_tree() {
         }
     }
 }
+
+/// The names in the first column of the tables of docs/dependencies.md, and those of the root Cargo.toml.
+#[test]
+fn every_dependency_has_its_reason() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let page = std::fs::read_to_string(format!("{root}/docs/dependencies.md")).unwrap();
+    let explained: BTreeSet<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+
+    let manifest = std::fs::read_to_string(format!("{root}/Cargo.toml")).unwrap();
+    let (_, section) = manifest.split_once("[workspace.dependencies]").unwrap();
+    let used: BTreeSet<&str> = section
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.starts_with('#') && !line.starts_with("schleuse-"))
+        .filter_map(|line| Some(line.split_once(" = ")?.0))
+        .collect();
+
+    assert_eq!(explained, used, "left: docs/dependencies.md, right: Cargo.toml");
+}
