@@ -1,2 +1,46 @@
-//! Under construction.
-fn main() {}
+//! The daemon `schleuse-outer`. Everything is in the library; this is the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use schleuse_outer_proxy::{Config, start};
+use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::runtime::current_thread;
+use schleuse_transport::telemetry::{self, LogFormat};
+
+/// Schleuse's outer proxy: carries sealed streams from senders to inner proxies, and can open none of them.
+///
+/// SIGTERM or SIGINT drains: nothing new is taken, running streams may finish; a second one stops at once.
+/// Exit codes: 0 ok, 1 failure, 2 wrong command line, 69 port in use, 77 key file open to others or no permission,
+/// 78 wrong configuration.
+#[derive(Parser)]
+#[command(name = "schleuse-outer", version)]
+struct Arguments {
+    /// The configuration file; deploy/outer.toml is a sample with comments.
+    #[arg(short, long, value_name = "FILE", env = "SCHLEUSE_OUTER_CONFIG", default_value = "/etc/schleuse/outer.toml")]
+    config: PathBuf,
+
+    /// Check the configuration and all files that it names, then exit. Listens nowhere.
+    #[arg(long)]
+    check: bool,
+
+    /// Write log lines as JSON. What is logged: SCHLEUSE_LOG, for instance "info" or "schleuse_outer_proxy=debug".
+    #[arg(long)]
+    json_log: bool,
+}
+
+fn main() -> ExitCode {
+    exit::main_with(|| run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), AppError> {
+    let config = Config::load(&arguments.config)?;
+    if arguments.check {
+        println!("{}: ok", arguments.config.display());
+        return Ok(());
+    }
+    telemetry::init(if arguments.json_log { LogFormat::Json } else { LogFormat::Human }, "info");
+    let runtime = current_thread().map_err(|error| AppError::new(exit::UNAVAILABLE, error))?;
+    runtime.block_on(async { start(config, None)?.until_signal().await })
+}

@@ -1,0 +1,253 @@
+//! The configuration: the file's text → checked [`Settings`] → [`Config`] with keys and certificates in memory.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use schleuse_directory::Role;
+use schleuse_protocol::limits::MAX_TOKEN_BATCH;
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_transport::clock::Clock;
+use schleuse_transport::config::{self, ConfigError, Source, Spanned};
+use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::runtime::available_cores;
+use schleuse_transport::secret::SecretKey;
+use schleuse_transport::tls::{EXAMPLE_MARKER_FILE, Identity, Roots};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::members::{Members, Peer};
+
+/// Most addresses to listen at.
+const MAX_ADDRESSES: usize = 8;
+/// More threads than any machine that this runs on has cores.
+const MAX_THREADS: usize = 256;
+
+/// Everything that an inner proxy is started with.
+pub struct Config {
+    /// What stands in the file.
+    pub settings: Settings,
+    /// Certificate and key, shown to outer proxies and offices.
+    pub identity: Identity,
+    /// The CA of outer proxies and offices.
+    pub roots: Roots,
+    /// Token, admission, connection-id and reset keys are derived from it.
+    pub cluster_secret: SecretKey,
+    /// The directory, verified.
+    pub(crate) members: Members,
+}
+
+impl Config {
+    /// Reads the configuration file and all files that it names. Whatever is wrong is found here, before anything runs.
+    ///
+    /// # Errors
+    /// One line: what is wrong, where (file and line), and what to do.
+    pub fn load(path: &Path) -> Result<Self, AppError> {
+        let settings = Settings::load(path)?;
+        let identity = Identity::load(&settings.certificate, &settings.key)?;
+        let roots = Roots::load(&settings.ca)?;
+        let cluster_secret = SecretKey::read(&settings.cluster_secret)?;
+        let members = Members::load(&settings.directory, &settings.root_keys, Clock::start().unix())?;
+        let config = Self { settings, identity, roots, cluster_secret, members };
+        config.refuse_examples(path)?;
+        config.refuse_strangers(path)?;
+        Ok(config)
+    }
+
+    fn refuse_examples(&self, path: &Path) -> Result<(), AppError> {
+        let secret_folder = self.settings.cluster_secret.parent();
+        let published = self.identity.is_example()
+            || self.roots.is_example()
+            || secret_folder.is_some_and(|folder| folder.join(EXAMPLE_MARKER_FILE).exists());
+        if published && !self.settings.demo {
+            let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
+            return Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())));
+        }
+        Ok(())
+    }
+
+    /// Offices and outer proxies would not accept this proxy: better said here than in their logs.
+    fn refuse_strangers(&self, path: &Path) -> Result<(), AppError> {
+        let me = self.members.by_fingerprint(&self.identity.fingerprint());
+        if me == Some(Peer { id: self.settings.id, role: Role::Inner }) {
+            return Ok(());
+        }
+        let what = format!(
+            "the directory {} does not list the key {} as the inner proxy {}: correct the id or the key, or have the \
+             directory signed anew",
+            self.settings.directory.display(),
+            self.settings.key.display(),
+            self.settings.id
+        );
+        Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())))
+    }
+}
+
+/// The checked content of the configuration file. Paths are resolved against its folder.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The id of this proxy.
+    pub id: MemberId,
+    /// Where outer proxies and offices come in.
+    pub listen: Vec<SocketAddr>,
+    /// PEM file of the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of the key.
+    pub key: PathBuf,
+    /// PEM file of the CA.
+    pub ca: PathBuf,
+    /// File of the cluster secret.
+    pub cluster_secret: PathBuf,
+    /// File of the signed directory.
+    pub directory: PathBuf,
+    /// File of the keys that must have signed it.
+    pub root_keys: PathBuf,
+    /// Threads, each with its own runtime.
+    pub threads: NonZeroUsize,
+    /// How long running streams may go on when the proxy stops.
+    pub grace: Duration,
+    /// Whether published example keys are accepted.
+    pub demo: bool,
+    /// What this proxy may be made to hold and do.
+    pub limits: Limits,
+}
+
+/// What the proxy may be made to hold and do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections of outer proxies and offices, over all threads.
+    pub connections: NonZeroUsize,
+    /// Handshakes that may be open at a time, per thread.
+    pub handshakes: NonZeroUsize,
+    /// Tokens per second that one office may have minted, on average.
+    pub tokens_per_second: NonZeroU32,
+    /// Tokens that one office may have minted after a quiet time; at least one batch of 48.
+    #[serde(deserialize_with = "token_burst")]
+    pub token_burst: NonZeroU32,
+    /// Used tokens that are remembered for each office.
+    pub used_nonces_per_office: NonZeroUsize,
+}
+
+impl Default for Limits {
+    /// Sized for a small machine and a hundred offices.
+    fn default() -> Self {
+        Self {
+            connections: NonZeroUsize::new(4000).expect("4000 is not zero"),
+            handshakes: NonZeroUsize::new(256).expect("256 is not zero"),
+            tokens_per_second: NonZeroU32::new(100).expect("100 is not zero"),
+            token_burst: NonZeroU32::new(10_000).expect("10,000 is not zero"),
+            used_nonces_per_office: NonZeroUsize::new(20_000).expect("20,000 is not zero"),
+        }
+    }
+}
+
+fn token_burst<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let burst = NonZeroU32::deserialize(deserializer)?;
+    if usize::try_from(burst.get()).is_ok_and(|burst| burst < MAX_TOKEN_BATCH) {
+        return Err(de::Error::custom(format!("{burst} is less than one batch: at least {MAX_TOKEN_BATCH}")));
+    }
+    Ok(burst)
+}
+
+impl Settings {
+    /// Reads and checks the file, but opens nothing that it names.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or says something that cannot be.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let (raw, source) = config::load::<Raw>(path)?;
+        raw.check(&source)
+    }
+
+    /// The same for a text; `path` is where it is said to come from.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let (raw, source) = config::parse::<Raw>(path, text)?;
+        raw.check(&source)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    #[serde(deserialize_with = "from_text")]
+    id: MemberId,
+    listen: Spanned<Vec<Listen>>,
+    certificate: PathBuf,
+    key: PathBuf,
+    ca: PathBuf,
+    cluster_secret: PathBuf,
+    directory: PathBuf,
+    root_keys: PathBuf,
+    threads: Option<Spanned<NonZeroUsize>>,
+    #[serde(default = "default_grace")]
+    grace_seconds: u32,
+    #[serde(default)]
+    demo: bool,
+    #[serde(default)]
+    limits: Limits,
+}
+
+fn default_grace() -> u32 {
+    30
+}
+
+impl Raw {
+    fn check(self, source: &Source) -> Result<Settings, ConfigError> {
+        check_count(source, &self.listen, self.listen.get_ref().len(), MAX_ADDRESSES, "listen")?;
+        if let Some(threads) = self.threads.as_ref().filter(|threads| threads.get_ref().get() > MAX_THREADS) {
+            return Err(source.error_at(threads, "at most 256 threads; leave the line out for one per core"));
+        }
+        Ok(Settings {
+            id: self.id,
+            listen: self.listen.into_inner().into_iter().map(|listen| listen.0).collect(),
+            certificate: source.resolve(&self.certificate),
+            key: source.resolve(&self.key),
+            ca: source.resolve(&self.ca),
+            cluster_secret: source.resolve(&self.cluster_secret),
+            directory: source.resolve(&self.directory),
+            root_keys: source.resolve(&self.root_keys),
+            threads: self.threads.map_or_else(available_cores, Spanned::into_inner),
+            grace: Duration::from_secs(u64::from(self.grace_seconds)),
+            demo: self.demo,
+            limits: self.limits,
+        })
+    }
+}
+
+fn check_count<T>(
+    source: &Source,
+    field: &Spanned<T>,
+    found: usize,
+    most: usize,
+    name: &str,
+) -> Result<(), ConfigError> {
+    if found == 0 || found > most {
+        return Err(source.error_at(field, format!("{name} needs between 1 and {most} entries, found {found}")));
+    }
+    Ok(())
+}
+
+/// A value that is written as a text: its own error gets the place in the file.
+fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+struct Listen(SocketAddr);
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let what =
+            || format!("'{text}' is not an address to listen at: write it like \"[::]:4434\" or \"192.0.2.1:4434\"");
+        text.parse().map(Self).map_err(|_| de::Error::custom(what()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

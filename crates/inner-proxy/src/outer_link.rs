@@ -1,0 +1,55 @@
+//! The link of an outer proxy: it gets the admission keys and brings streams.
+
+use std::time::Duration;
+
+use quinn::{Connection, VarInt};
+use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_transport::endpoint::{Limits, StreamBudget};
+
+use crate::link::{Control, LinkEnd};
+use crate::stream::{self, Visitor};
+use crate::worker::Worker;
+
+/// How often it is looked whether the epoch has changed. The next epoch's key is there already, so nothing is urgent.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// protocol.md 8.1: hello, admission keys; then streams, until the outer proxy goes.
+pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connection) -> Result<(), LinkEnd> {
+    let (mut control, OuterToInner::Hello(_)) = Control::accept(connection).await?;
+    let shared = &worker.shared;
+    let mut keys = shared.keys.admission_keys(shared.clock.unix());
+    // The control stream is one more than the others.
+    let limits = Limits { first_streams: Limits::LINK.first_streams + 1, ..Limits::LINK };
+    connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.first_streams));
+    let budget = StreamBudget::new(connection.clone(), &limits);
+    control.send(&InnerToOuter::AdmissionKeys(keys.clone())).await?;
+    tracing::info!(%outer, "an outer proxy has linked");
+    let mut look = tokio::time::interval(LOOK);
+    let (mut may_speak, mut told) = (true, false);
+    loop {
+        tokio::select! {
+            stream = connection.accept_bi() => {
+                let stream = stream?;
+                let visitor = Visitor { outer, _slot: budget.accepted() };
+                shared.streams.spawn(stream::carry(worker.clone(), visitor, stream.into()));
+            }
+            message = control.next::<OuterToInner>(), if may_speak => match message? {
+                Some(OuterToInner::Hello(_)) => return Err(LinkEnd::OutOfTurn),
+                // It drains: it opens no more streams, and closes when the running ones are done.
+                None => may_speak = false,
+            },
+            _ = look.tick() => {
+                let current = shared.keys.admission_keys(shared.clock.unix());
+                if current != keys {
+                    keys = current;
+                    control.send(&InnerToOuter::AdmissionKeys(keys.clone())).await?;
+                }
+            }
+            () = worker.shutdown.draining(), if !told => {
+                told = true;
+                control.send(&InnerToOuter::Drain).await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The configuration: the file's text → checked [`Settings`] → [`Config`] with keys and certificates in memory.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_transport::config::{self, ConfigError, Source, Spanned};
+use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::runtime::available_cores;
+use schleuse_transport::secret::SecretKey;
+use schleuse_transport::tls::{EXAMPLE_MARKER_FILE, Fingerprint, Identity, Roots};
+use serde::{Deserialize, Deserializer, de};
+
+/// Most addresses to listen at.
+const MAX_ADDRESSES: usize = 8;
+/// Most inner proxies: each takes a link per thread.
+const MAX_INNERS: usize = 64;
+/// More threads than any machine that this runs on has cores.
+const MAX_THREADS: usize = 256;
+
+/// Everything that an outer proxy is started with.
+pub struct Config {
+    /// What stands in the file.
+    pub settings: Settings,
+    /// Certificate and key, shown to senders and inner proxies.
+    pub identity: Identity,
+    /// The CA of the inner proxies.
+    pub roots: Roots,
+    /// Connection-id and reset keys are derived from it.
+    pub cluster_secret: SecretKey,
+}
+
+impl Config {
+    /// Reads the configuration file and all files that it names. Whatever is wrong is found here, before anything runs.
+    ///
+    /// # Errors
+    /// One line: what is wrong, where (file and line), and what to do.
+    pub fn load(path: &Path) -> Result<Self, AppError> {
+        let settings = Settings::load(path)?;
+        let identity = Identity::load(&settings.certificate, &settings.key)?;
+        let roots = Roots::load(&settings.ca)?;
+        let cluster_secret = SecretKey::read(&settings.cluster_secret)?;
+        let config = Self { settings, identity, roots, cluster_secret };
+        config.refuse_examples(path)?;
+        Ok(config)
+    }
+
+    fn refuse_examples(&self, path: &Path) -> Result<(), AppError> {
+        let secret_folder = self.settings.cluster_secret.parent();
+        let published = self.identity.is_example()
+            || self.roots.is_example()
+            || secret_folder.is_some_and(|folder| folder.join(EXAMPLE_MARKER_FILE).exists());
+        if published && !self.settings.demo {
+            let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
+            return Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())));
+        }
+        Ok(())
+    }
+}
+
+/// The checked content of the configuration file. Paths are resolved against its folder.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The id of this proxy.
+    pub id: MemberId,
+    /// Where senders come in.
+    pub listen: Vec<SocketAddr>,
+    /// PEM file of the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of the key.
+    pub key: PathBuf,
+    /// PEM file of the CA.
+    pub ca: PathBuf,
+    /// File of the cluster secret.
+    pub cluster_secret: PathBuf,
+    /// Threads, each with its own runtime.
+    pub threads: NonZeroUsize,
+    /// How long running streams may go on when the proxy stops.
+    pub grace: Duration,
+    /// Whether published example keys are accepted.
+    pub demo: bool,
+    /// What this proxy may be made to hold.
+    pub limits: Limits,
+    /// Where to carry to.
+    pub inners: Vec<InnerPeer>,
+}
+
+/// An inner proxy to carry to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InnerPeer {
+    /// Its id.
+    pub id: MemberId,
+    /// Host name or address, and port.
+    pub address: String,
+    /// Of its key; any other key is refused, also one with a valid certificate.
+    pub fingerprint: Fingerprint,
+}
+
+/// What the proxy may be made to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections of senders, over all threads.
+    pub connections: NonZeroUsize,
+    /// Streams that one sender may have open at a time.
+    pub streams_per_connection: NonZeroU32,
+    /// Handshakes that may be open at a time, per thread.
+    pub handshakes: NonZeroUsize,
+    /// Handshakes per second of one network.
+    pub handshakes_per_second: NonZeroU32,
+    /// Handshakes of one network after a quiet time.
+    pub handshake_burst: NonZeroU32,
+}
+
+impl Default for Limits {
+    /// Sized for a small machine facing the internet.
+    fn default() -> Self {
+        const fn at_least_1(number: u32) -> NonZeroU32 {
+            NonZeroU32::new(number).expect("these numbers are not zero")
+        }
+        Self {
+            connections: NonZeroUsize::new(1000).expect("1000 is not zero"),
+            streams_per_connection: at_least_1(64),
+            handshakes: NonZeroUsize::new(256).expect("256 is not zero"),
+            handshakes_per_second: at_least_1(50),
+            handshake_burst: at_least_1(500),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads and checks the file, but opens nothing that it names.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or says something that cannot be.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let (raw, source) = config::load::<Raw>(path)?;
+        raw.check(&source)
+    }
+
+    /// The same for a text; `path` is where it is said to come from.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let (raw, source) = config::parse::<Raw>(path, text)?;
+        raw.check(&source)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    #[serde(deserialize_with = "from_text")]
+    id: MemberId,
+    listen: Spanned<Vec<Listen>>,
+    certificate: PathBuf,
+    key: PathBuf,
+    ca: PathBuf,
+    cluster_secret: PathBuf,
+    threads: Option<Spanned<NonZeroUsize>>,
+    #[serde(default = "default_grace")]
+    grace_seconds: u32,
+    #[serde(default)]
+    demo: bool,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    inner: Vec<RawInner>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInner {
+    #[serde(deserialize_with = "spanned_from_text")]
+    id: Spanned<MemberId>,
+    #[serde(deserialize_with = "from_text")]
+    address: HostPort,
+    #[serde(deserialize_with = "from_text")]
+    fingerprint: HexFingerprint,
+}
+
+fn default_grace() -> u32 {
+    30
+}
+
+impl Raw {
+    fn check(self, source: &Source) -> Result<Settings, ConfigError> {
+        check_count(source, &self.listen, self.listen.get_ref().len(), MAX_ADDRESSES, "listen")?;
+        if self.inner.is_empty() || self.inner.len() > MAX_INNERS {
+            let what = "between 1 and 64 [[inner]] sections are needed, with id, address and fingerprint each";
+            return Err(source.error(what));
+        }
+        for (index, inner) in self.inner.iter().enumerate() {
+            if self.inner[..index].iter().any(|other| other.id.get_ref() == inner.id.get_ref()) {
+                return Err(source.error_at(&inner.id, "this inner proxy is configured twice: remove one section"));
+            }
+        }
+        if let Some(threads) = self.threads.as_ref().filter(|threads| threads.get_ref().get() > MAX_THREADS) {
+            return Err(source.error_at(threads, "at most 256 threads; leave the line out for one per core"));
+        }
+        Ok(Settings {
+            id: self.id,
+            listen: self.listen.into_inner().into_iter().map(|listen| listen.0).collect(),
+            certificate: source.resolve(&self.certificate),
+            key: source.resolve(&self.key),
+            ca: source.resolve(&self.ca),
+            cluster_secret: source.resolve(&self.cluster_secret),
+            threads: self.threads.map_or_else(available_cores, Spanned::into_inner),
+            grace: Duration::from_secs(u64::from(self.grace_seconds)),
+            demo: self.demo,
+            limits: self.limits,
+            inners: self.inner.into_iter().map(RawInner::into_peer).collect(),
+        })
+    }
+}
+
+impl RawInner {
+    fn into_peer(self) -> InnerPeer {
+        InnerPeer { id: self.id.into_inner(), address: self.address.0, fingerprint: self.fingerprint.0 }
+    }
+}
+
+fn check_count<T>(
+    source: &Source,
+    field: &Spanned<T>,
+    found: usize,
+    most: usize,
+    name: &str,
+) -> Result<(), ConfigError> {
+    if found == 0 || found > most {
+        return Err(source.error_at(field, format!("{name} needs between 1 and {most} entries, found {found}")));
+    }
+    Ok(())
+}
+
+/// A value that is written as a text: its own error gets the place in the file.
+fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+fn spanned_from_text<'de, D, T>(deserializer: D) -> Result<Spanned<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct Text<T>(T);
+    impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            from_text(deserializer).map(Text)
+        }
+    }
+    let text = Spanned::<Text<T>>::deserialize(deserializer)?;
+    Ok(Spanned::new(text.span(), text.into_inner().0))
+}
+
+struct Listen(SocketAddr);
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let what =
+            || format!("'{text}' is not an address to listen at: write it like \"[::]:443\" or \"192.0.2.1:443\"");
+        text.parse().map(Self).map_err(|_| de::Error::custom(what()))
+    }
+}
+
+struct HostPort(String);
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains(char::is_whitespace));
+        match parts.map(|(_, port)| port.parse::<u16>()) {
+            Some(Ok(1..)) => Ok(Self(text.to_owned())),
+            _ => Err(format!("'{text}' is not host:port: write it like \"inner-1.example.org:4434\"")),
+        }
+    }
+}
+
+struct HexFingerprint(Fingerprint);
+
+impl FromStr for HexFingerprint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("'{text}' is not a fingerprint of 64 hexadecimal digits: schleuse directory show prints it");
+        let digits: Vec<u32> = text.chars().map(|digit| digit.to_digit(16)).collect::<Option<_>>().ok_or_else(wrong)?;
+        let bytes: Vec<u8> =
+            digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] << 4 | pair[1]).ok()).collect();
+        if digits.len() != 64 {
+            return Err(wrong());
+        }
+        bytes.try_into().map(Self).map_err(|_| wrong())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! The inner proxies as one thread knows them: which are linked, and whose tokens are admitted.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use quinn::Connection;
+use schleuse_admission::AdmissionKey;
+use schleuse_protocol::outer::{Admission, AdmissionRing};
+use schleuse_protocol::wire::hop::AdmissionKeyBytes;
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::token::{Epoch, RouteToken};
+use schleuse_transport::clock::Clock;
+
+use crate::config::InnerPeer;
+
+/// Links and admission keys. Locked for a look-up, never across an await; only one thread uses it.
+pub(crate) struct Inners {
+    configured: Vec<MemberId>,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ring: AdmissionRing<AdmissionKey>,
+    linked: HashMap<MemberId, Connection>,
+}
+
+impl Inners {
+    pub(crate) fn new(peers: &[InnerPeer], clock: Clock) -> Self {
+        Self { configured: peers.iter().map(|peer| peer.id).collect(), clock, state: Mutex::default() }
+    }
+
+    /// Takes the keys that an inner proxy sent, in place of its earlier ones.
+    pub(crate) fn admit_with(&self, inner: MemberId, keys: &[(Epoch, AdmissionKeyBytes); 2]) {
+        let keys = keys.each_ref().map(|(epoch, key)| (*epoch, AdmissionKey::from_bytes(key)));
+        self.state().ring.replace(inner, keys);
+    }
+
+    /// New streams for this inner proxy go to `connection`.
+    pub(crate) fn linked(&self, inner: MemberId, connection: Connection) {
+        self.state().linked.insert(inner, connection);
+    }
+
+    /// New streams for this inner proxy go nowhere. Running ones keep their connection.
+    pub(crate) fn unlinked(&self, inner: &MemberId) {
+        self.state().linked.remove(inner);
+    }
+
+    /// The judge of one stream.
+    pub(crate) fn verdict(&self) -> Verdict<'_> {
+        Verdict { inners: self, link: OnceLock::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Judges one stream's token, and notes in the same moment where the stream goes: what was not checked goes nowhere.
+pub(crate) struct Verdict<'a> {
+    inners: &'a Inners,
+    link: OnceLock<Connection>,
+}
+
+impl Verdict<'_> {
+    /// The link for an admitted stream, if there is one.
+    pub(crate) fn into_link(self) -> Option<Connection> {
+        self.link.into_inner()
+    }
+}
+
+impl Admission for &Verdict<'_> {
+    fn admits(&self, inner: &MemberId, token: &RouteToken) -> bool {
+        let state = self.inners.state();
+        let Some(key) = state.ring.key(inner, token.epoch) else {
+            // The keys of a configured inner proxy that was not reached yet are unknown: without a link the stream goes
+            // nowhere, but the sender is told that another try is worth it.
+            let silent = state.ring.key(inner, Epoch::of(self.inners.clock.unix())).is_none();
+            return silent && self.inners.configured.contains(inner);
+        };
+        let admitted = key.check(token);
+        if let Some(link) = state.linked.get(inner).filter(|_| admitted) {
+            // Empty before: a stream has one header.
+            let _ = self.link.set(link.clone());
+        }
+        admitted
+    }
+}

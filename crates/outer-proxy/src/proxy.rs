@@ -1,0 +1,121 @@
+//! Start and stop of the whole proxy.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+use schleuse_transport::clock::Clock;
+use schleuse_transport::endpoint::bind;
+use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::runtime::{Workers, spawn_per_core};
+use schleuse_transport::shutdown::Shutdown;
+use schleuse_transport::tls::{self, Peers};
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Settings};
+use crate::observe::Observer;
+use crate::worker::{self, Equipment};
+
+/// What all threads share.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) observer: Option<Observer>,
+    /// Every stream that is being carried, over all threads: the end of a drain waits for them.
+    pub(crate) streams: TaskTracker,
+    /// Connections of senders, over all threads.
+    pub(crate) senders: AtomicUsize,
+}
+
+/// Binds the sockets and starts the threads. Links to inner proxies are made, and made again, in the background.
+///
+/// # Errors
+/// A port is in use, certificate and key do not fit, or the system has no thread left.
+pub fn start(config: Config, observer: Option<Observer>) -> Result<Handle, AppError> {
+    let Config { settings, identity, roots, cluster_secret } = config;
+    let (addresses, sockets) = bind_all(&settings)?;
+    let shared = Arc::new(Shared {
+        clock: Clock::start(),
+        observer,
+        streams: TaskTracker::new(),
+        senders: AtomicUsize::new(0),
+        settings,
+    });
+    let equipment = Arc::new(Equipment {
+        server: worker::server_config(&shared.settings, tls::server(&identity, &Peers::Anonymous)?),
+        client: worker::client_config(tls::link(&roots, &identity)?),
+        cluster_secret,
+        sockets: Mutex::new(sockets),
+    });
+    let shutdown = Shutdown::new();
+    let work = {
+        let shared = shared.clone();
+        move |core, shutdown| worker::run(core, equipment.clone(), shared.clone(), shutdown)
+    };
+    let workers = spawn_per_core(shared.settings.threads, "outer", &shutdown, work)?;
+    tracing::info!(id = %shared.settings.id, threads = shared.settings.threads, ?addresses, "outer proxy is listening");
+    Ok(Handle { addresses, shutdown, workers })
+}
+
+/// A running proxy. Dropping it does not stop it.
+pub struct Handle {
+    addresses: Vec<SocketAddr>,
+    shutdown: Shutdown,
+    workers: Workers<AppError>,
+}
+
+impl Handle {
+    /// Where it listens, in the order of the configuration; port 0 has become a real one.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Takes no new connections and streams; ends when the running streams have, or after the grace period.
+    pub fn drain(&self) {
+        self.shutdown.drain();
+    }
+
+    /// Ends at once.
+    pub fn stop(&self) {
+        self.shutdown.stop();
+    }
+
+    /// Waits for the end, which needs [`drain`](Self::drain) or [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// A thread failed; then all have been drained.
+    pub async fn finished(mut self) -> Result<(), AppError> {
+        Ok(self.workers.finished().await?)
+    }
+
+    /// [`finished`](Self::finished), where SIGTERM and SIGINT drain and then stop.
+    ///
+    /// # Errors
+    /// As [`finished`](Self::finished), or signals cannot be received.
+    pub async fn until_signal(self) -> Result<(), AppError> {
+        let shutdown = self.shutdown.clone();
+        let signals = async {
+            shutdown.on_signals().await.map_err(|error| AppError::new(exit::FAILURE, error))?;
+            std::future::pending().await
+        };
+        tokio::select! {
+            ended = self.finished() => ended,
+            failed = signals => failed,
+        }
+    }
+}
+
+/// Per thread, one socket for every address.
+pub(crate) type Sockets = Vec<Vec<UdpSocket>>;
+
+/// All sockets are there before any is used: a later one would move peers of the earlier ones to itself.
+fn bind_all(settings: &Settings) -> Result<(Vec<SocketAddr>, Sockets), AppError> {
+    let mut addresses = Vec::new();
+    let mut by_thread: Sockets = (0..settings.threads.get()).map(|_| Vec::new()).collect();
+    for address in &settings.listen {
+        let sockets = bind(*address, settings.threads)?;
+        addresses.push(sockets.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(*address));
+        by_thread.iter_mut().zip(sockets).for_each(|(thread, socket)| thread.push(socket));
+    }
+    Ok((addresses, by_thread))
+}
