@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// Timers follow tokio's clock, so that a test with paused time moves them.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    start: Instant,
+    pub(crate) start: Instant,
 }
 
 impl Clock {

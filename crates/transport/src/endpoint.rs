@@ -78,3 +78,6 @@ pub fn dial_only(local: SocketAddr, config: ClientConfig) -> Result<Endpoint, Bi
     endpoint.set_default_client_config(config);
     Ok(endpoint)
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,12 +66,6 @@ impl Frames {
         Ok(frame.decode()?)
     }
 
-    /// Ends the cutting: the stream, and the bytes that were read from it beyond the last frame. A relay sends them
-    /// first.
-    pub fn into_parts(self) -> (RecvStream, Bytes) {
-        (self.recv, self.chunk)
-    }
-
     /// The stream, to stop it or to wait for its reset.
     pub fn stream(&mut self) -> &mut RecvStream {
         &mut self.recv
@@ -129,5 +123,114 @@ impl ReadFrameError {
             Self::Read(ReadError::Reset(code)) => Some(*code),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quinn::{Connection, Endpoint, VarInt};
+    use schleuse_protocol::wire::frame::encode_raw;
+    use schleuse_protocol::wire::hop::{InnerToOffice, OuterToInner};
+
+    use super::*;
+    use crate::endpoint::Limits;
+    use crate::testing::{Ca, connect, dialler, soon};
+    use crate::tls::Peers;
+
+    struct Pair {
+        send: SendStream,
+        frames: Frames,
+        _open: ([Endpoint; 2], [Connection; 2]),
+    }
+
+    async fn pair() -> Pair {
+        let ca = Ca::new("net");
+        let listener = ca.listener("outer-1", &Peers::Anonymous, &Limits::PUBLIC);
+        let client = dialler(ca.sender());
+        let (near, far) = connect(&client, &listener, "outer-1").await;
+        let (mut send, _) = near.open_bi().await.unwrap();
+        // The stream exists for the peer from its first byte on: here an empty control frame.
+        write(&mut send, encode_raw(FrameType::Control, &[])).await.unwrap();
+        let (_, recv) = soon(far.accept_bi()).await.unwrap();
+        let mut frames = Frames::new(recv);
+        assert!(soon(frames.next()).await.unwrap().unwrap().body.is_empty());
+        Pair { send, frames, _open: ([listener, client], [near, far]) }
+    }
+
+    #[tokio::test]
+    async fn frames_come_whole_however_they_were_cut_until_the_end() {
+        let Pair { mut send, mut frames, _open } = pair().await;
+        let bodies: Vec<Vec<u8>> = [0, 1, 4096, 17].iter().map(|length| vec![7; *length]).collect();
+        let bytes: Vec<u8> = bodies.iter().flat_map(|body| encode_raw(FrameType::Control, &[body])).collect();
+        let writing = tokio::spawn(async move {
+            for piece in bytes.chunks(3) {
+                send.write_all(piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            send.finish().unwrap();
+        });
+        for body in bodies {
+            // Giving up again and again must not lose a byte.
+            let patient = async {
+                loop {
+                    tokio::select! {
+                        biased;
+                        frame = frames.next() => break frame.unwrap().unwrap(),
+                        () = tokio::task::yield_now() => {}
+                    }
+                }
+            };
+            let frame = soon(patient).await;
+            assert_eq!((frame.frame_type, frame.body), (FrameType::Control, body));
+        }
+        assert!(soon(frames.next()).await.unwrap().is_none());
+        writing.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_inside_a_frame_is_no_proper_end() {
+        let Pair { mut send, mut frames, _open } = pair().await;
+        write(&mut send, encode_raw(FrameType::Control, &[&[1; 9]])[..7].to_vec()).await.unwrap();
+        send.finish().unwrap();
+        assert!(matches!(soon(frames.next()).await, Err(ReadFrameError::Truncated)));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_frame_is_refused_before_its_body_has_come() {
+        let Pair { mut send, mut frames, _open } = pair().await;
+        write(&mut send, vec![0x30, 0xff, 0xff, 0xff, 0xff]).await.unwrap();
+        assert!(matches!(soon(frames.next()).await, Err(ReadFrameError::Frame(FrameError::TooLong(..)))));
+        let Pair { mut send, mut frames, _open } = pair().await;
+        write(&mut send, b"GET / HTTP/1.1".to_vec()).await.unwrap();
+        assert!(matches!(soon(frames.next()).await, Err(ReadFrameError::Frame(FrameError::UnknownType(b'G')))));
+    }
+
+    #[tokio::test]
+    async fn slow_bytes_do_not_put_off_the_timeout_of_a_frame() {
+        let Pair { mut send, mut frames, _open } = pair().await;
+        let slow = tokio::spawn(async move {
+            for byte in encode_raw(FrameType::Control, &[&[1; 4000]]) {
+                send.write_all(&[byte]).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let timeout = Duration::from_millis(200);
+        assert!(matches!(soon(frames.next_within(timeout)).await, Err(ReadFrameError::TimedOut)));
+        slow.abort();
+    }
+
+    #[tokio::test]
+    async fn messages_are_typed_and_a_reset_tells_its_code() {
+        let Pair { mut send, mut frames, _open } = pair().await;
+        let timeout = Duration::from_secs(5);
+        write_message(&mut send, FrameType::Control, &OuterToInner::Hello(1)).await.unwrap();
+        let hello: OuterToInner = frames.expect(FrameType::Control, timeout).await.unwrap();
+        assert_eq!(hello, OuterToInner::Hello(1));
+        write_message(&mut send, FrameType::Control, &InnerToOffice::Drain).await.unwrap();
+        let other = frames.expect::<OuterToInner>(FrameType::Hello, timeout).await.unwrap_err();
+        assert!(matches!(other, ReadFrameError::Unexpected { found: FrameType::Control, .. }), "{other}");
+        send.reset(VarInt::from_u32(77)).unwrap();
+        let reset = soon(frames.next()).await.unwrap_err();
+        assert_eq!(reset.reset_code(), Some(VarInt::from_u32(77)));
     }
 }

@@ -25,3 +25,6 @@ pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+
+#[cfg(test)]
+mod testing;

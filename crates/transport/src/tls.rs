@@ -122,3 +122,6 @@ const SENDER_GROUPS: &[&dyn SupportedKxGroup] = &[kx_group::X25519MLKEM768, kx_g
 fn provider(groups: &[&'static dyn SupportedKxGroup]) -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { kx_groups: groups.to_vec(), ..aws_lc_rs::default_provider() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,193 +1,182 @@
 //! One direction of a relay.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::{ReadError, RecvStream, SendStream, StoppedError, VarInt, WriteError};
-use tokio::time::Instant;
+use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
+use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
+use schleuse_protocol::wire::refusal::StreamRefusal;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::refusal_code;
+use crate::clock::Clock;
 
 /// Most chunks that are between the two streams at any time.
 pub const CHUNKS: usize = 16;
 
-/// How one direction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlowEnd {
-    /// The source finished, and so did we.
-    Finished,
-    /// The source gave up with this code, which was passed on.
-    Reset(VarInt),
-    /// The sink wanted no more, with this code, which was passed on.
-    Stopped(VarInt),
-    /// The connection to the source was lost.
-    SourceLost,
-    /// The connection to the sink was lost.
-    SinkLost,
-    /// Nothing moved for the idle timeout, or the relay was dropped.
-    Aborted,
+/// While the source is silent, an empty write as often as this asks whether the sink still wants anything. (quinn's
+/// `stopped` would tell at once, but for every stream that is then reset it leaves an entry behind on the connection,
+/// and links live long.)
+const STOP_PROBE: Duration = Duration::from_secs(1);
+
+/// What both directions share. The locks are never contended: one task drives both.
+pub(super) struct Shared<'a> {
+    machine: Mutex<&'a mut Relay>,
+    clock: Clock,
+    abort_code: AtomicU64,
 }
 
-/// When anything last moved, in either direction.
-pub(super) struct Idle {
-    start: Instant,
-    /// Milliseconds after `start`. Atomic only so that the future may move between threads.
-    last: AtomicU64,
-}
-
-impl Idle {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { start: now, last: AtomicU64::new(0) }
+impl<'a> Shared<'a> {
+    pub(super) fn new(machine: &'a mut Relay, clock: Clock) -> Self {
+        Self { machine: Mutex::new(machine), clock, abort_code: AtomicU64::new(StreamRefusal::Unavailable.code()) }
     }
 
-    pub(super) fn last_progress(&self) -> Instant {
-        self.start + Duration::from_millis(self.last.load(Ordering::Relaxed))
-    }
-
-    fn renew(&self) {
-        let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(elapsed, Ordering::Relaxed);
-    }
-}
-
-/// The account of one direction; it outlives the future that moves the bytes.
-pub(super) struct Flow<'a> {
-    idle: &'a Idle,
-    bytes: AtomicU64,
-    end: OnceLock<FlowEnd>,
-}
-
-impl<'a> Flow<'a> {
-    pub(super) fn new(idle: &'a Idle) -> Self {
-        Self { idle, bytes: AtomicU64::new(0), end: OnceLock::new() }
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn end(&self) -> FlowEnd {
-        self.end.get().copied().unwrap_or(FlowEnd::Aborted)
-    }
-
-    /// Moves bytes until the direction has ended, and tells both peers how.
-    pub(super) async fn run(
-        &self,
-        source: RecvStream,
-        sink: SendStream,
-        already_read: Bytes,
-        abort_code: VarInt,
-        on_bytes: impl Fn(usize),
-    ) {
-        let mut ends = Ends { source, sink, abort_code, told: false };
-        let end = self.copy(&mut ends, already_read, on_bytes).await;
-        ends.tell(end);
-        let _ = self.end.set(end);
-    }
-
-    async fn copy(&self, ends: &mut Ends, already_read: Bytes, on_bytes: impl Fn(usize)) -> FlowEnd {
-        let mut chunks = [const { Bytes::new() }; CHUNKS];
-        let mut filled = usize::from(!already_read.is_empty());
-        chunks[0] = already_read;
-        // Completes when the sink wants no more, even while the source is silent.
-        let stopped = ends.sink.stopped();
-        tokio::pin!(stopped);
+    /// Completes when the machine gives the stream up; progress in either direction puts that off.
+    pub(super) async fn timed_out(&self) {
         loop {
-            if let Err(end) = self.hand_on(ends, &mut chunks[..filled], &on_bytes).await {
-                return end;
-            }
-            tokio::select! {
-                biased;
-                read = ends.source.read_chunks(&mut chunks) => match read {
-                    Ok(Some(count)) => filled = count,
-                    Ok(None) => return FlowEnd::Finished,
-                    Err(ReadError::Reset(code)) => return FlowEnd::Reset(code),
-                    Err(_) => return FlowEnd::SourceLost,
-                },
-                stopped = &mut stopped => return stopped_end(stopped),
+            // After the end nothing times out: what is left is waiting for acknowledgements.
+            let deadline = self.machine().poll_timeout();
+            self.clock.sleep_until_some(deadline).await;
+            let mut machine = self.machine();
+            machine.handle_timeout(self.clock.now());
+            if machine.end() == Some(RelayEnd::TimedOut) {
+                return;
             }
         }
     }
 
-    /// Writes all chunks; watches for a reset of the source meanwhile, which makes the rest worthless.
-    async fn hand_on(
-        &self,
-        ends: &mut Ends,
-        mut chunks: &mut [Bytes],
-        on_bytes: &impl Fn(usize),
-    ) -> Result<(), FlowEnd> {
-        while !chunks.is_empty() {
-            let written = tokio::select! {
+    pub(super) fn end(&self) -> RelayEnd {
+        self.machine().end().unwrap_or(RelayEnd::Failed)
+    }
+
+    fn machine(&self) -> MutexGuard<'_, &'a mut Relay> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn abort_code(&self) -> VarInt {
+        VarInt::from_u64(self.abort_code.load(Ordering::Relaxed)).unwrap_or(refusal_code(StreamRefusal::Unavailable))
+    }
+}
+
+/// One direction.
+pub(super) struct Flow<'a> {
+    shared: &'a Shared<'a>,
+    direction: Direction,
+}
+
+/// How a direction ended.
+enum End {
+    /// The source finished.
+    Finished,
+    /// The sink wants no more.
+    Stopped(VarInt),
+    /// The source was reset with a code, or a connection is lost: the whole relay ends.
+    Broken(Option<VarInt>),
+}
+
+/// The relay is to be given up; the machine knows.
+pub(super) struct Aborted;
+
+impl<'a> Flow<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>, direction: Direction) -> Self {
+        Self { shared, direction }
+    }
+
+    /// Moves bytes until the direction has ended, and tells both peers and the machine how.
+    pub(super) async fn run(&self, source: RecvStream, sink: SendStream) -> Result<(), Aborted> {
+        let mut ends = Ends { source, sink, shared: self.shared, told: false };
+        match self.copy(&mut ends).await {
+            End::Finished => {
+                ends.finish();
+                self.shared.machine().handle_end(self.direction, self.shared.clock.now());
+                // Acknowledged means delivered: a proxy that drains may then close the connection.
+                let _ = ends.sink.stopped().await;
+                Ok(())
+            }
+            End::Stopped(code) => {
+                ends.abort(code);
+                self.shared.machine().handle_stopped(self.direction, self.shared.clock.now());
+                Ok(())
+            }
+            End::Broken(code) => {
+                if let Some(code) = code {
+                    self.shared.abort_code.store(code.into_inner(), Ordering::Relaxed);
+                }
+                self.shared.machine().handle_failed(self.direction, self.shared.clock.now());
+                Err(Aborted)
+            }
+        }
+    }
+
+    async fn copy(&self, ends: &mut Ends<'_>) -> End {
+        let mut chunks = [const { Bytes::new() }; CHUNKS];
+        let mut probe = tokio::time::interval_at(Instant::now() + STOP_PROBE, STOP_PROBE);
+        probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let handed_on = tokio::select! {
                 biased;
-                written = ends.sink.write_chunks(chunks) => match written {
-                    Ok(written) => written,
-                    Err(WriteError::Stopped(code)) => return Err(FlowEnd::Stopped(code)),
-                    Err(_) => return Err(FlowEnd::SinkLost),
+                read = ends.source.read_chunks(&mut chunks) => match read {
+                    Ok(Some(filled)) => self.hand_on(&mut ends.sink, &mut chunks[..filled]).await,
+                    Ok(None) => return End::Finished,
+                    Err(ReadError::Reset(code)) => return End::Broken(Some(code)),
+                    Err(_) => return End::Broken(None),
                 },
-                end = reset_of(&mut ends.source) => return Err(end),
+                _ = probe.tick() => write(&mut ends.sink, &mut []).await.map(|_| ()),
             };
-            self.idle.renew();
-            self.bytes.fetch_add(written.bytes as u64, Ordering::Relaxed);
-            on_bytes(written.bytes);
+            if let Err(end) = handed_on {
+                return end;
+            }
+        }
+    }
+
+    /// Writes all chunks. Nothing is read meanwhile, so a reset of the source is noticed with the next progress, or else
+    /// by the machine's timer. (quinn's `received_reset` would leave a waker behind when the stream then ends properly.)
+    async fn hand_on(&self, sink: &mut SendStream, mut chunks: &mut [Bytes]) -> Result<(), End> {
+        while !chunks.is_empty() {
+            let written = write(sink, chunks).await?;
+            self.shared.machine().handle_bytes(self.direction, written.bytes, self.shared.clock.now());
             chunks = &mut chunks[written.chunks..];
         }
         Ok(())
     }
 }
 
-fn stopped_end(stopped: Result<Option<VarInt>, StoppedError>) -> FlowEnd {
-    match stopped {
-        Ok(Some(code)) => FlowEnd::Stopped(code),
-        // `None` comes only after our own finish, which ends the copying before.
-        Ok(None) | Err(_) => FlowEnd::SinkLost,
-    }
+async fn write(sink: &mut SendStream, chunks: &mut [Bytes]) -> Result<Written, End> {
+    sink.write_chunks(chunks).await.map_err(|error| match error {
+        WriteError::Stopped(code) => End::Stopped(code),
+        _ => End::Broken(None),
+    })
 }
 
-/// Completes when the source was reset or lost, never when it merely finished: its last bytes are still to be handed on.
-async fn reset_of(source: &mut RecvStream) -> FlowEnd {
-    match source.received_reset().await {
-        Ok(Some(code)) => FlowEnd::Reset(code),
-        Ok(None) => std::future::pending().await,
-        Err(_) => FlowEnd::SourceLost,
-    }
-}
-
-/// Both streams of a direction; each learns exactly once how it ended, also when the relay is dropped.
-struct Ends {
+/// Both streams of a direction. Whatever happens to the relay, each learns how it ended.
+struct Ends<'a> {
     source: RecvStream,
     sink: SendStream,
-    abort_code: VarInt,
+    shared: &'a Shared<'a>,
     told: bool,
 }
 
-impl Ends {
-    /// Errors here mean that the stream has ended already: nothing is left to tell.
-    fn tell(&mut self, end: FlowEnd) {
+// An error of quinn here means that the half has ended already: nothing is left to tell.
+impl Ends<'_> {
+    fn finish(&mut self) {
         self.told = true;
-        match end {
-            FlowEnd::Finished => {
-                let _ = self.sink.finish();
-            }
-            FlowEnd::Reset(code) => {
-                let _ = self.sink.reset(code);
-            }
-            FlowEnd::Stopped(code) => {
-                let _ = self.source.stop(code);
-                // A stopped stream is to be reset (RFC 9000, 3.5).
-                let _ = self.sink.reset(code);
-            }
-            FlowEnd::SourceLost | FlowEnd::SinkLost | FlowEnd::Aborted => {
-                let _ = self.source.stop(self.abort_code);
-                let _ = self.sink.reset(self.abort_code);
-            }
-        }
+        let _ = self.sink.finish();
+    }
+
+    /// To the source it is a stop; a sink that stopped is answered with a reset (RFC 9000, 3.5).
+    fn abort(&mut self, code: VarInt) {
+        self.told = true;
+        let _ = self.source.stop(code);
+        let _ = self.sink.reset(code);
     }
 }
 
-impl Drop for Ends {
+impl Drop for Ends<'_> {
     fn drop(&mut self) {
         if !self.told {
-            self.tell(FlowEnd::Aborted);
+            self.abort(self.shared.abort_code());
         }
     }
 }
