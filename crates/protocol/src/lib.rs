@@ -36,3 +36,6 @@ pub mod wire;
 pub mod limits;
 pub mod padding;
 pub mod time;
+
+#[cfg(test)]
+mod toy;

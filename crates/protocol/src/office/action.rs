@@ -22,6 +22,7 @@ pub struct Found<K> {
 }
 
 /// What the store knows of a ticket.
+#[expect(clippy::large_enum_variant, reason = "one at a time per stream: a box would cost more than the move")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TicketState {
     /// Nothing came yet.
@@ -54,6 +55,7 @@ pub enum TicketState {
 }
 
 /// What the shell is to do, in this order.
+#[expect(clippy::large_enum_variant, reason = "one at a time per stream: a box would cost more than the move")]
 pub enum OfficeAction<S: OfficeSeal> {
     /// Find the ticket of this token; answer with `handle_ticket`.
     LookUp {

@@ -180,3 +180,25 @@ impl FrameReader {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_length_reserves_next_to_nothing() {
+        let mut reader = FrameReader::new();
+        let length = u32::try_from(MAX_SEGMENT_BODY).unwrap().to_le_bytes();
+        let mut head: &[u8] = &[&[FrameType::Segment as u8], &length[..]].concat();
+        assert_eq!(reader.read(&mut head), Ok(None));
+        let (_, wanted, body) = reader.body.unwrap();
+        assert_eq!(wanted, MAX_SEGMENT_BODY);
+        assert!(body.capacity() <= 2048);
+    }
+
+    #[test]
+    fn the_layout_is_type_length_body() {
+        assert_eq!(encode_segment(FrameType::Final, 0x0102, &[0xaa, 0xbb]), [0x12, 6, 0, 0, 0, 2, 1, 0, 0, 0xaa, 0xbb]);
+        assert_eq!(encode_raw(FrameType::ReplyStart, &[&[]]), [0x20, 0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,124 @@
+//! Coming again: the same hello, another attempt, a resume.
+
+use super::*;
+
+#[test]
+fn a_receipt_can_be_asked_for_again_even_when_the_ticket_has_ended() {
+    let (state, receipt) = complete(1, b"short");
+    let mut office = Office::new(state, Err(Reason::NotPermitted), at(5000));
+    let (frames, channel) = frames_of(sender(1), b"short", 0);
+    office.feed(&frames[0]);
+    assert_eq!(office.replies(&channel), [Reply::Receipt(receipt.as_bytes().to_vec())]);
+    assert_eq!(office.log, ["look up", "claim", "fin"]);
+}
+
+#[test]
+fn the_same_content_by_another_attempt_gets_the_same_receipt() {
+    let content = content(200_000);
+    let (state, receipt) = complete(5, &content);
+    for attempt in [4, 6] {
+        let mut office = Office::new(state.clone(), Ok(u64::MAX), at(1));
+        let (frames, channel) = frames_of(sender(attempt), &content, 0);
+        office.feed_all(&frames);
+        let replies = office.replies(&channel);
+        assert_eq!(replies, [Reply::Accepted { next: 0 }, Reply::Receipt(receipt.as_bytes().to_vec())]);
+        assert_eq!(office.log, ["look up", "claim", "fin"], "nothing is stored");
+    }
+}
+
+#[test]
+fn other_content_after_completion_is_refused() {
+    let (state, _) = complete(5, &content(200_000));
+    let mut changed = content(200_000);
+    changed[199_999] ^= 1;
+    for (other, frames_needed) in [(changed, 5), (content(199_999), 5), (content(400_000), 5)] {
+        let mut office = Office::new(state.clone(), Ok(u64::MAX), at(1));
+        let (frames, channel) = frames_of(sender(6), &other, 0);
+        office.feed_all(&frames[..frames.len().min(frames_needed + 1)]);
+        assert_eq!(office.last_reason(&channel), Reason::AlreadyUsed);
+        assert_eq!(office.log, ["look up", "claim", "fin"]);
+    }
+    let announced = Intro { length: Some(7), ..intro(6) };
+    let channel = ToySender::new(&ticket(), announced, None, OFFICE_KEY, 6);
+    let mut office = Office::new(state, Ok(u64::MAX), at(1));
+    office.feed(&encode_frame(FrameType::Hello, channel.hello()));
+    assert_eq!(office.last_reason(&channel), Reason::AlreadyUsed, "known from the hello alone");
+}
+
+#[test]
+fn only_a_higher_attempt_supersedes() {
+    let unfinished = TicketState::Unfinished { attempt: 5, digest: [0; 32], next: 1 };
+    for attempt in [4, 5] {
+        let mut office = Office::new(unfinished.clone(), Ok(u64::MAX), at(1));
+        let (frames, channel) = frames_of(sender(attempt), b"short", 0);
+        office.feed_all(&frames);
+        assert_eq!(office.last_reason(&channel), Reason::Superseded(5));
+        assert!(office.began.is_none());
+    }
+    let mut office = Office::new(unfinished, Ok(u64::MAX), at(1));
+    office.feed_all(&frames_of(sender(6), b"short", 0).0);
+    assert_eq!(office.log, ["look up", "claim", "begin", "store", "finish"]);
+}
+
+/// An attempt of which `stored` segments are in the store.
+fn interrupted(content: &[u8], stored: usize) -> (Office, ToySender) {
+    let (frames, channel) = frames_of(sender(1), content, 0);
+    let mut first = Office::open();
+    first.feed_all(&frames[..=stored]);
+    first.stream.handle_lost(first.now);
+    assert!(first.stream.is_finished());
+    let (attempt, digest) = first.began.unwrap();
+    let state = TicketState::Unfinished { attempt, digest, next: stored as u32 };
+    let mut second = Office::new(state, Ok(u64::MAX), at(1));
+    second.segments = first.segments;
+    (second, channel)
+}
+
+#[test]
+fn an_interrupted_upload_goes_on_where_the_store_is() {
+    let content = content(300_000);
+    let (mut office, channel) = interrupted(&content, 3);
+    let (frames, channel) = frames_of(channel, &content, 3);
+    office.feed(&frames[0]);
+    assert_eq!(office.replies(&channel), [Reply::Accepted { next: 3 }]);
+    office.feed_all(&frames[1..]);
+    let log = ["look up", "claim", "read back", "read back", "read back", "store", "store", "finish"];
+    assert_eq!(office.log, log);
+    assert!(channel.accepts(&office.commit()));
+}
+
+#[test]
+fn a_resume_accepts_nothing_but_the_first_missing_segment() {
+    let content = content(300_000);
+    let (mut office, channel) = interrupted(&content, 2);
+    let (frames, _) = frames_of(channel, &content, 0);
+    office.feed_all(&frames[..2]);
+    assert_eq!(office.log.last(), Some(&"refused"));
+}
+
+#[test]
+fn a_store_that_lost_a_segment_asks_for_a_new_attempt() {
+    for damage in [true, false] {
+        let content = content(300_000);
+        let (mut office, channel) = interrupted(&content, 3);
+        if damage {
+            office.segments[1][9] ^= 1
+        } else {
+            office.segments.truncate(1)
+        }
+        let (frames, channel) = frames_of(channel, &content, 3);
+        office.feed(&frames[0]);
+        assert_eq!(office.last_reason(&channel), Reason::Superseded(1));
+    }
+}
+
+#[test]
+fn who_is_superseded_writes_no_more() {
+    let (frames, _) = frames_of(sender(1), &content(300_000), 0);
+    let mut office = Office::open();
+    office.feed_all(&frames[..2]);
+    office.stream.handle_data(&frames[2], office.now);
+    office.stream.handle_superseded(office.now);
+    office.drive();
+    assert_eq!(office.log, ["look up", "claim", "begin", "store", "unavailable"]);
+}
