@@ -20,11 +20,11 @@ use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken}
 use schleuse_protocol::wire::{Wire, WireError};
 
 fn member() -> impl Strategy<Value = MemberId> {
-    "[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?".prop_map(|name| name.parse().unwrap())
+    "[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?".prop_map(|name| name.parse().expect("the pattern makes names"))
 }
 
 fn kind() -> impl Strategy<Value = PayloadKind> {
-    "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?".prop_map(|name| name.parse().unwrap())
+    "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?".prop_map(|name| name.parse().expect("the pattern makes names"))
 }
 
 fn seconds() -> impl Strategy<Value = UnixSeconds> {

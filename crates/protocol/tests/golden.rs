@@ -40,7 +40,7 @@ const TOKEN: [u8; 76] = hex!(
 fn body(key: OneTimeKey, routes: Vec<Route>, purpose: Option<Purpose>) -> TicketBody {
     TicketBody {
         version: VERSION,
-        office: "ga-koeln".parse().unwrap(),
+        office: "ga-koeln".parse().expect("a name"),
         id: TicketId([0x11; 16]),
         key,
         secret: TicketSecret([0x33; 32]),
@@ -52,7 +52,7 @@ fn body(key: OneTimeKey, routes: Vec<Route>, purpose: Option<Purpose>) -> Ticket
 }
 
 fn route(inner: &str, number: u8) -> Route {
-    Route { inner: inner.parse().unwrap(), token: token(number) }
+    Route { inner: inner.parse().expect("a name"), token: token(number) }
 }
 
 #[test]

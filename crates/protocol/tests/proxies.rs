@@ -20,7 +20,7 @@ fn at(seconds: u64) -> Now {
 }
 
 fn name(text: &str) -> MemberId {
-    text.parse().unwrap()
+    text.parse().expect("a test's name is valid")
 }
 
 fn token(not_after: UnixSeconds) -> RouteToken {
