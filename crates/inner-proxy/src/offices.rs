@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use schleuse_protocol::wire::label::MemberId;
+use tokio::sync::watch;
 
 /// Most connections that one office keeps here at a time. More come from an office that reconnects faster than its
 /// dead connections time out, so the oldest goes.
@@ -17,6 +18,7 @@ pub(crate) const MAX_CONNECTIONS_PER_OFFICE: usize = 8;
 /// crashed carries nothing, so it would look like the best choice until it times out.
 pub(crate) struct Offices<C> {
     inner: Mutex<Inner<C>>,
+    connected: watch::Sender<usize>,
 }
 
 struct Inner<C> {
@@ -27,7 +29,10 @@ struct Inner<C> {
 impl<C: Clone> Offices<C> {
     /// Nobody is connected.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { inner: Mutex::new(Inner { next_link: 0, links: HashMap::new() }) })
+        Arc::new(Self {
+            inner: Mutex::new(Inner { next_link: 0, links: HashMap::new() }),
+            connected: watch::Sender::new(0),
+        })
     }
 
     /// Makes `connection` the newest of `office` until the returned [`Presence`] is dropped. If there are more than
@@ -39,6 +44,7 @@ impl<C: Clone> Offices<C> {
         let links = inner.links.entry(office).or_default();
         links.push((link, connection));
         let oldest = (links.len() > MAX_CONNECTIONS_PER_OFFICE).then(|| links.remove(0).1);
+        self.connected.send_replace(inner.links.len());
         (Presence { offices: self.clone(), office, link }, oldest)
     }
 
@@ -49,9 +55,9 @@ impl<C: Clone> Offices<C> {
         links.iter().rev().map(|(_, connection)| connection.clone()).collect()
     }
 
-    /// How many offices have a connection.
-    pub(crate) fn connected(&self) -> usize {
-        self.lock().links.len()
+    /// How many offices have a connection, to be watched.
+    pub(crate) fn connected(&self) -> watch::Receiver<usize> {
+        self.connected.subscribe()
     }
 
     fn leave(&self, office: &MemberId, link: u64) {
@@ -60,6 +66,7 @@ impl<C: Clone> Offices<C> {
             links.retain(|(number, _)| *number != link);
             if links.is_empty() {
                 inner.links.remove(office);
+                self.connected.send_replace(inner.links.len());
             }
         }
     }
@@ -107,9 +114,9 @@ mod tests {
     fn an_office_without_connections_leaves_nothing_behind() {
         let offices = Offices::new();
         let (first, _) = offices.join(office("ga-koeln"), 1);
-        assert_eq!(offices.connected(), 1);
+        assert_eq!(*offices.connected().borrow(), 1);
         drop(first);
-        assert_eq!(offices.connected(), 0);
+        assert_eq!(*offices.connected().borrow(), 0);
         assert!(offices.connections(&office("ga-koeln")).is_empty());
     }
 

@@ -94,9 +94,10 @@ impl Handle {
         Ok(())
     }
 
-    /// How many offices are connected.
-    pub fn connected_offices(&self) -> usize {
-        self.shared.offices.connected()
+    /// Waits until so many offices are connected.
+    pub async fn until_connected(&self, offices: usize) {
+        // Fails only when the sender is gone, and it is in `self`.
+        let _ = self.shared.offices.connected().wait_for(|connected| *connected >= offices).await;
     }
 
     /// Waits for the end, which needs [`drain`](Self::drain) or [`stop`](Self::stop).

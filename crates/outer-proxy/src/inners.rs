@@ -10,6 +10,7 @@ use schleuse_protocol::wire::hop::AdmissionKeyBytes;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::token::{Epoch, RouteToken};
 use schleuse_transport::clock::Clock;
+use tokio::sync::watch;
 
 use crate::config::InnerPeer;
 
@@ -17,6 +18,8 @@ use crate::config::InnerPeer;
 pub(crate) struct Inners {
     configured: Vec<MemberId>,
     clock: Clock,
+    /// How many links there are, over all threads.
+    links: watch::Sender<usize>,
     state: Mutex<State>,
 }
 
@@ -27,8 +30,8 @@ struct State {
 }
 
 impl Inners {
-    pub(crate) fn new(peers: &[InnerPeer], clock: Clock) -> Self {
-        Self { configured: peers.iter().map(|peer| peer.id).collect(), clock, state: Mutex::default() }
+    pub(crate) fn new(peers: &[InnerPeer], clock: Clock, links: watch::Sender<usize>) -> Self {
+        Self { configured: peers.iter().map(|peer| peer.id).collect(), clock, links, state: Mutex::default() }
     }
 
     /// Takes the keys that an inner proxy sent, in place of its earlier ones.
@@ -39,12 +42,16 @@ impl Inners {
 
     /// New streams for this inner proxy go to `connection`.
     pub(crate) fn linked(&self, inner: MemberId, connection: Connection) {
-        self.state().linked.insert(inner, connection);
+        if self.state().linked.insert(inner, connection).is_none() {
+            self.links.send_modify(|links| *links += 1);
+        }
     }
 
     /// New streams for this inner proxy go nowhere. Running ones keep their connection.
     pub(crate) fn unlinked(&self, inner: &MemberId) {
-        self.state().linked.remove(inner);
+        if self.state().linked.remove(inner).is_some() {
+            self.links.send_modify(|links| *links -= 1);
+        }
     }
 
     /// The judge of one stream.

@@ -10,6 +10,7 @@ use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::runtime::{Workers, spawn_per_core};
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::tls::{self, Peers};
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Settings};
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) streams: TaskTracker,
     /// Connections of senders, over all threads.
     pub(crate) senders: AtomicUsize,
+    /// Links to inner proxies, over all threads.
+    pub(crate) links: watch::Sender<usize>,
 }
 
 /// Binds the sockets and starts the threads. Links to inner proxies are made, and made again, in the background.
@@ -39,6 +42,7 @@ pub fn start(config: Config, observer: Option<Observer>) -> Result<Handle, AppEr
         observer,
         streams: TaskTracker::new(),
         senders: AtomicUsize::new(0),
+        links: watch::Sender::new(0),
         settings,
     });
     let equipment = Arc::new(Equipment {
@@ -54,12 +58,13 @@ pub fn start(config: Config, observer: Option<Observer>) -> Result<Handle, AppEr
     };
     let workers = spawn_per_core(shared.settings.threads, "outer", &shutdown, work)?;
     tracing::info!(id = %shared.settings.id, threads = shared.settings.threads, ?addresses, "outer proxy is listening");
-    Ok(Handle { addresses, shutdown, workers })
+    Ok(Handle { addresses, shared, shutdown, workers })
 }
 
 /// A running proxy. Dropping it does not stop it.
 pub struct Handle {
     addresses: Vec<SocketAddr>,
+    shared: Arc<Shared>,
     shutdown: Shutdown,
     workers: Workers<AppError>,
 }
@@ -68,6 +73,13 @@ impl Handle {
     /// Where it listens, in the order of the configuration; port 0 has become a real one.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Waits until every thread is linked with every configured inner proxy.
+    pub async fn until_linked(&self) {
+        let all = self.shared.settings.threads.get() * self.shared.settings.inners.len();
+        // Fails only when the sender is gone, and it is in `self`.
+        let _ = self.shared.links.subscribe().wait_for(|links| *links >= all).await;
     }
 
     /// Takes no new connections and streams; ends when the running streams have, or after the grace period.

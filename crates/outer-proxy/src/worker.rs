@@ -66,7 +66,7 @@ pub(crate) async fn run(
 ) -> Result<(), AppError> {
     let endpoints = listen_all(core, &equipment, &shared)?;
     let dialler = dial_from_anywhere(equipment.client.clone())?;
-    let inners = Arc::new(Inners::new(&shared.settings.inners, shared.clock));
+    let inners = Arc::new(Inners::new(&shared.settings.inners, shared.clock, shared.links.clone()));
     let worker = Worker { shared, inners, shutdown: shutdown.clone() };
     for peer in worker.shared.settings.inners.clone() {
         tokio::spawn(link::keep(worker.clone(), peer, dialler.clone()));

@@ -9,14 +9,14 @@ use schleuse_transport::tls::{Fingerprint, Identity, Roots, server_name};
 use tempfile::TempDir;
 
 /// The CA and the folder that its members' files are in.
-pub struct Pki {
+pub(crate) struct Pki {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
 }
 
 impl Pki {
     /// A new CA; `ca.pem` is written.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -28,7 +28,7 @@ impl Pki {
     }
 
     /// Issues a certificate; `<id>.pem` and `<id>.key` are written. Returns the fingerprint to pin.
-    pub fn issue(&self, id: &str) -> Fingerprint {
+    pub(crate) fn issue(&self, id: &str) -> Fingerprint {
         let params = CertificateParams::new(vec![server_name(id)]).expect("a name");
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -38,17 +38,17 @@ impl Pki {
     }
 
     /// What was issued to `id`.
-    pub fn identity(&self, id: &str) -> Identity {
+    pub(crate) fn identity(&self, id: &str) -> Identity {
         Identity::load(&self.path(&format!("{id}.pem")), &self.path(&format!("{id}.key"))).expect("it was issued")
     }
 
     /// The CA as peers use it.
-    pub fn roots(&self) -> Roots {
+    pub(crate) fn roots(&self) -> Roots {
         Roots::load(&self.path("ca.pem")).expect("it was written")
     }
 
     /// Writes a file that only its owner may read.
-    pub fn secret(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn secret(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).expect("a secret file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
@@ -56,24 +56,24 @@ impl Pki {
     }
 
     /// Writes a file.
-    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, content).expect("a file");
         path
     }
 
     /// A path in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
 
     /// The folder.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }
 
 /// A fingerprint as configuration files have it.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

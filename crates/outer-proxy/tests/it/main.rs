@@ -1,0 +1,7 @@
+//! The outer proxy between a sender and an inner proxy that the tests play.
+
+mod carry;
+mod daemon;
+mod links;
+mod pki;
+mod support;

@@ -1,0 +1,210 @@
+//! The peers of an outer proxy, on loopback: senders, and inner proxies that do what a test says.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, Incoming, ReadError, RecvStream, SendStream, VarInt};
+use schleuse_admission::AdmissionKey;
+use schleuse_outer_proxy::{Config, Handle, StreamRecord, start};
+use schleuse_protocol::limits::VERSION;
+use schleuse_protocol::wire::Wire;
+use schleuse_protocol::wire::frame::{FRAME_HEAD, FrameReader, FrameType, encode_frame};
+use schleuse_protocol::wire::hop::{InnerToOuter, Open, OuterToInner};
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
+use schleuse_transport::clock::Clock;
+use schleuse_transport::endpoint::{EndpointKeys, Limits, client_config, dial_only, listen, server_config};
+use schleuse_transport::framed::{Frames, write_message};
+use schleuse_transport::relay::refusal_code;
+use schleuse_transport::secret::SecretKey;
+use schleuse_transport::tls::{self, Peers, server_name};
+use tokio::sync::mpsc;
+
+use crate::pki::{Pki, hex};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Fails a test instead of hanging it.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("it did not happen within 10 seconds")
+}
+
+pub(crate) fn id(name: &str) -> MemberId {
+    name.parse().expect("a name")
+}
+
+/// An outer proxy, an inner proxy that it is linked with, and a sender.
+pub(crate) struct Network {
+    pub(crate) pki: Pki,
+    pub(crate) inner: FakeInner,
+    pub(crate) link: FakeLink,
+    pub(crate) outer: Handle,
+    pub(crate) sender: Connection,
+    pub(crate) records: mpsc::UnboundedReceiver<StreamRecord>,
+}
+
+impl Network {
+    pub(crate) async fn new() -> Self {
+        let pki = Pki::new();
+        let inner = FakeInner::listen(&pki, "inner-1");
+        let config = configure(&pki, &[("inner-1", inner.address)]);
+        let (observer, records) = mpsc::unbounded_channel();
+        let outer = start(Config::load(&config).expect("a configuration"), Some(observer)).expect("it starts");
+        let link = soon(inner.accept()).await;
+        soon(outer.until_linked()).await;
+        let sender = soon(connect(&pki, outer.addresses()[0])).await;
+        Self { pki, inner, link, outer, sender, records }
+    }
+
+    /// A header whose token is valid.
+    pub(crate) fn open(&self) -> Open {
+        self.inner.open()
+    }
+
+    pub(crate) async fn record(&mut self) -> StreamRecord {
+        soon(self.records.recv()).await.expect("the proxy runs")
+    }
+}
+
+/// Writes the configuration of `outer-1` with one thread and these inner proxies, and all that belongs to it.
+pub(crate) fn configure(pki: &Pki, inners: &[(&str, SocketAddr)]) -> PathBuf {
+    pki.issue("outer-1");
+    pki.secret("outer-1.cluster", &"5e".repeat(32));
+    let mut text =
+        "id = \"outer-1\"\nlisten = [\"127.0.0.1:0\"]\ncertificate = \"outer-1.pem\"\nkey = \"outer-1.key\"\n\
+                    ca = \"ca.pem\"\ncluster_secret = \"outer-1.cluster\"\nthreads = 1\ngrace_seconds = 10\n"
+            .to_owned();
+    for (inner, address) in inners {
+        let fingerprint = hex(&pki.identity(inner).fingerprint());
+        text += &format!("[[inner]]\nid = \"{inner}\"\naddress = \"{address}\"\nfingerprint = \"{fingerprint}\"\n");
+    }
+    pki.file("outer.toml", &text)
+}
+
+/// A sender's connection.
+pub(crate) async fn connect(pki: &Pki, outer: SocketAddr) -> Connection {
+    let config = client_config(tls::sender(&pki.roots()).expect("TLS"), &Limits::SENDER);
+    let endpoint = dial_only(([127, 0, 0, 1], 0).into(), config).expect("a socket");
+    endpoint.connect(outer, &server_name("outer-1")).expect("a name").await.expect("the proxy answers")
+}
+
+/// Opens a stream that begins with `header`, followed by `rest`.
+pub(crate) async fn stream(sender: &Connection, header: &Open, rest: &[u8]) -> (SendStream, RecvStream) {
+    let (mut send, recv) = sender.open_bi().await.expect("a stream");
+    send.write_all(&encode_frame(FrameType::Open, header)).await.expect("the header is taken");
+    send.write_all(rest).await.expect("the rest is taken");
+    (send, recv)
+}
+
+/// How the proxy refused the stream.
+pub(crate) async fn refusal(recv: &mut RecvStream) -> StreamRefusal {
+    match soon(recv.read_chunk(1, true)).await {
+        Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Refused) => StreamRefusal::Refused,
+        Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Unavailable) => StreamRefusal::Unavailable,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+/// An inner proxy that the test plays.
+pub(crate) struct FakeInner {
+    name: MemberId,
+    endpoint: Endpoint,
+    pub(crate) address: SocketAddr,
+    /// The current and the next epoch's key.
+    pub(crate) keys: [(Epoch, AdmissionKey); 2],
+}
+
+impl FakeInner {
+    pub(crate) fn listen(pki: &Pki, name: &str) -> Self {
+        pki.issue(name);
+        Self::at(pki, name, ([127, 0, 0, 1], 0).into())
+    }
+
+    /// With the certificate that was issued already.
+    pub(crate) fn at(pki: &Pki, name: &str, address: SocketAddr) -> Self {
+        let tls = tls::server(&pki.identity(name), &Peers::Members(pki.roots())).expect("TLS");
+        let socket = UdpSocket::bind(address).expect("a socket");
+        let address = socket.local_addr().expect("an address");
+        let keys = EndpointKeys::derive(&SecretKey::new([9; 32]), name, 0);
+        let endpoint = listen(socket, &keys, server_config(tls, &Limits::LINK)).expect("an endpoint");
+        Self { name: id(name), endpoint, address, keys: keys_of(1) }
+    }
+
+    /// The next link, after hello and admission keys.
+    pub(crate) async fn accept(&self) -> FakeLink {
+        let connection = self.accept_connection().await;
+        let (mut send, recv) = connection.accept_bi().await.expect("a control stream");
+        let mut frames = Frames::new(recv);
+        let hello: OuterToInner = frames.expect(FrameType::Control, PATIENCE).await.expect("a hello");
+        assert_eq!(hello, OuterToInner::Hello(VERSION));
+        let keys = self.keys.each_ref().map(|(epoch, key)| (*epoch, key.to_bytes()));
+        write_message(&mut send, FrameType::Control, &InnerToOuter::AdmissionKeys(keys)).await.expect("it listens");
+        FakeLink { connection, send, _frames: frames }
+    }
+
+    pub(crate) async fn accept_connection(&self) -> Connection {
+        self.incoming().await.await.expect("the proxy has a certificate")
+    }
+
+    /// The next attempt to connect.
+    pub(crate) async fn incoming(&self) -> Incoming {
+        self.endpoint.accept().await.expect("the endpoint is open")
+    }
+
+    /// A header with a token that this proxy's keys admit.
+    pub(crate) fn open(&self) -> Open {
+        Open { version: VERSION, inner: self.name, token: token(&self.keys[0]) }
+    }
+
+    /// Vanishes from its address.
+    pub(crate) async fn close(self) {
+        let Self { endpoint, address, .. } = self;
+        endpoint.close(VarInt::from_u32(0), b"");
+        endpoint.wait_idle().await;
+        drop(endpoint);
+        // quinn lets go of the socket a little later, in a task of its own.
+        let free = async {
+            while UdpSocket::bind(address).is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(free).await;
+    }
+}
+
+/// Admission keys of a cluster secret.
+pub(crate) fn keys_of(secret: u8) -> [(Epoch, AdmissionKey); 2] {
+    let epoch = Epoch::of(Clock::start().unix());
+    [epoch, epoch.next()].map(|epoch| (epoch, AdmissionKey::derive(&[secret; 32], epoch)))
+}
+
+/// A token that the outer proxy cannot tell from one whose seal is real.
+pub(crate) fn token((epoch, key): &(Epoch, AdmissionKey)) -> RouteToken {
+    let mut token = RouteToken { epoch: *epoch, nonce: RouteNonce([7; 16]), sealed: [8; 40], admit: [0; 16] };
+    key.admit(&mut token);
+    token
+}
+
+/// A link as the inner proxy has it.
+pub(crate) struct FakeLink {
+    pub(crate) connection: Connection,
+    send: SendStream,
+    _frames: Frames,
+}
+
+impl FakeLink {
+    pub(crate) async fn say(&mut self, message: &InnerToOuter) {
+        write_message(&mut self.send, FrameType::Control, message).await.expect("the proxy listens");
+    }
+
+    /// The next stream that the proxy brings, and its header.
+    pub(crate) async fn stream(&self) -> (Open, SendStream, RecvStream) {
+        let (send, mut recv) = soon(self.connection.accept_bi()).await.expect("a stream");
+        let mut header = [0; FRAME_HEAD + Open::MAX];
+        soon(recv.read_exact(&mut header)).await.expect("a header");
+        let frame = FrameReader::new().read(&mut &header[..]).expect("a frame").expect("a whole one");
+        (frame.decode().expect("a header"), send, recv)
+    }
+}
