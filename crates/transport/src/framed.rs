@@ -83,7 +83,7 @@ pub async fn write(send: &mut SendStream, frame: impl Into<Bytes>) -> Result<(),
 /// Encodes a wire type as one frame and writes it.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_message<T: Wire>(send: &mut SendStream, frame_type: FrameType, value: &T) -> Result<(), WriteError> {
     write(send, encode_frame(frame_type, value)).await
 }

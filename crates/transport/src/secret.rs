@@ -9,6 +9,14 @@ use zeroize::Zeroizing;
 /// Larger than any key file; a path that points at something else is found out early.
 const MAX_SECRET_FILE: u64 = 64 * 1024;
 
+/// A folder with a file of this name holds published keys.
+pub const EXAMPLE_MARKER_FILE: &str = "EXAMPLE-DO-NOT-USE";
+
+/// Whether a file lies in a folder of published examples, which daemons refuse outside demo mode.
+pub fn is_example_file(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| folder.join(EXAMPLE_MARKER_FILE).exists())
+}
+
 /// The contents of a secret file. No `Debug`, no `Clone`.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
@@ -171,6 +179,15 @@ mod tests {
             assert!(matches!(error, SecretError::OpenToOthers { mode: found, .. } if found == mode));
             assert!(error.to_string().contains("chmod 600 "), "{error}");
         }
+    }
+
+    #[test]
+    fn an_example_is_told_by_the_marker_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("cluster.key");
+        assert!(!is_example_file(&key));
+        fs::write(folder.path().join(EXAMPLE_MARKER_FILE), "").unwrap();
+        assert!(is_example_file(&key));
     }
 
     #[test]

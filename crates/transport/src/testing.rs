@@ -60,9 +60,14 @@ impl Ca {
 
     /// A listener of this CA's network on a free port.
     pub(crate) fn listener(&self, member: &str, peers: &Peers, limits: &Limits) -> Endpoint {
-        let tls = tls::server(&self.issue(member), peers).expect("a usable identity");
+        Self::listener_of(&self.issue(member), peers, limits)
+    }
+
+    /// The same for an identity that the test knows.
+    pub(crate) fn listener_of(identity: &Identity, peers: &Peers, limits: &Limits) -> Endpoint {
+        let tls = tls::server(identity, peers).expect("a usable identity");
         let socket = endpoint::bind(LOOPBACK, NonZeroUsize::MIN).expect("a free port").remove(0);
-        let keys = EndpointKeys::derive(&SecretKey::new([1; 32]), member, 0);
+        let keys = EndpointKeys::derive(&SecretKey::new([1; 32]), "test", 0);
         endpoint::listen(socket, &keys, endpoint::server_config(tls, limits)).expect("an endpoint")
     }
 

@@ -18,8 +18,9 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
 
+pub use crate::secret::EXAMPLE_MARKER_FILE;
 pub use fingerprint::{Fingerprint, NotACertificate, fingerprint, peer_fingerprint};
-pub use identity::{EXAMPLE_MARKER_FILE, EXAMPLE_MARKER_NAME, Identity, Roots, TlsFileError};
+pub use identity::{EXAMPLE_MARKER_NAME, Identity, Roots, TlsFileError};
 
 /// ALPN of a sender (or listening vendor) to an outer proxy.
 pub const ALPN_SENDER: &[u8] = b"schleuse/1";

@@ -11,10 +11,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::fingerprint::{Fingerprint, NotACertificate, fingerprint};
-use crate::secret::{Secret, SecretError};
+use crate::secret::{Secret, SecretError, is_example_file};
 
-/// A folder with a file of this name holds published keys.
-pub const EXAMPLE_MARKER_FILE: &str = "EXAMPLE-DO-NOT-USE";
 /// A certificate with this in its subject or issuer belongs to a published key.
 pub const EXAMPLE_MARKER_NAME: &str = "schleuse example";
 
@@ -35,7 +33,7 @@ impl Identity {
         let pem = read(chain)?;
         let secret = Secret::read(key)?;
         let identity = Self::from_pem(&pem, secret.expose()).map_err(|error| error.at(chain, key))?;
-        Ok(Self { example: identity.example || is_marked(chain) || is_marked(key), ..identity })
+        Ok(Self { example: identity.example || is_example_file(chain) || is_example_file(key), ..identity })
     }
 
     /// The same from memory.
@@ -92,7 +90,7 @@ impl Roots {
     /// The file cannot be read or holds no usable certificate.
     pub fn load(path: &Path) -> Result<Self, TlsFileError> {
         let roots = Self::from_pem(&read(path)?).map_err(|error| error.at(path, path))?;
-        Ok(Self { example: roots.example || is_marked(path), ..roots })
+        Ok(Self { example: roots.example || is_example_file(path), ..roots })
     }
 
     /// The same from memory.
@@ -169,10 +167,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsFileError> {
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().ok()?;
     (!all.is_empty()).then_some(all)
-}
-
-fn is_marked(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| folder.join(EXAMPLE_MARKER_FILE).exists())
 }
 
 /// A name stands literally in the DER, so no parser is needed to find the marker; a false alarm is harmless.

@@ -1,5 +1,6 @@
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
-use std::{fs, path::Path};
 
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, TransportErrorCode};
 use rustls::quic::{ClientConnection, ServerConnection, Version};
@@ -49,12 +50,7 @@ async fn members_of_one_network_know_each_others_keys() {
     let (inner, outer) = (ca.issue("inner-1"), ca.issue("outer-1"));
     let (inner_key, outer_key) = (inner.fingerprint(), outer.fingerprint());
     assert_ne!(inner_key, outer_key);
-    let listener = {
-        let tls = server(&inner, &members(&ca)).unwrap();
-        let socket = crate::endpoint::bind(crate::testing::LOOPBACK, std::num::NonZeroUsize::MIN).unwrap().remove(0);
-        let keys = crate::endpoint::EndpointKeys::derive(&crate::secret::SecretKey::new([1; 32]), "inner-1", 0);
-        crate::endpoint::listen(socket, &keys, crate::endpoint::server_config(tls, &Limits::LINK)).unwrap()
-    };
+    let listener = Ca::listener_of(&inner, &members(&ca), &Limits::LINK);
     let client = dialler(client_config(link(&ca.roots(), &outer).unwrap(), &Limits::LINK));
     let (dialled, accepted) = connect(&client, &listener, "inner-1").await;
     assert_eq!(peer_fingerprint(&dialled), Some(inner_key));
