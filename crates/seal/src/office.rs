@@ -131,8 +131,9 @@ impl Connection {
 
     /// Opens what must stand at the next position into the buffer.
     fn open_next(&mut self, position: u32, last: Last, ciphertext: &[u8]) -> Result<(), ChannelError> {
+        // A frame's position stands in the clear: that it is wrong can be the work of a proxy.
         if self.is_finished || position != self.shape.next() {
-            return Err(ChannelError::Malformed);
+            return Err(ChannelError::NotAuthentic);
         }
         // All of it at once: growing later would leave plaintext behind in freed memory.
         self.plaintext.clear();

@@ -220,3 +220,39 @@ fn two_attempts_and_two_tickets_share_nothing() {
         assert_eq!(seen.len(), all);
     }
 }
+
+/// Compiles only if `T` has no `Debug`: with it, there are two candidates for the marker.
+macro_rules! assert_no_debug {
+    ($($secret:ty),*) => {
+        trait NoDebug<Marker> {
+            fn holds() {}
+        }
+        struct HasDebug;
+        impl<T: ?Sized> NoDebug<()> for T {}
+        impl<T: ?Sized + core::fmt::Debug> NoDebug<HasDebug> for T {}
+        $(<$secret as NoDebug<_>>::holds();)*
+    };
+}
+
+#[test]
+fn secrets_cannot_be_printed_and_channels_can_move_between_threads() {
+    use schleuse_seal::*;
+    assert_no_debug!(
+        SigningKey,
+        OneTimeSecret,
+        TicketKeys,
+        StorageKey,
+        SegmentOpener,
+        Kek,
+        RouteSealer,
+        Sender,
+        Connection,
+        Office,
+        Replies,
+        VerifiedTicket
+    );
+    fn can_move<T: Send>() {}
+    fn can_be_shared<T: Send + Sync>() {}
+    can_move::<(Sender, Connection, Replies, TicketKeys, StorageKey)>();
+    can_be_shared::<(Office, SigningKey, Kek, RouteSealer, SegmentOpener, VerifiedTicket)>();
+}
