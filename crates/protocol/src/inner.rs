@@ -1,6 +1,6 @@
 //! The inner proxy's part of one stream: open the route token, refuse used ones, find the office, carry.
 //!
-//! It replaces the sender's [`Open`](crate::wire::hop::Open) by [`Incoming`], so that the office sees no token, and the
+//! It replaces the sender's [`Open`] by [`Incoming`], so that the office sees no token, and the
 //! outer proxy no office.
 
 mod used;
