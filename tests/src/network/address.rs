@@ -1,0 +1,39 @@
+//! Addresses that nobody else uses: every network has a loopback address of its own.
+//!
+//! All of 127.0.0.0/8 is this machine (on Linux), so a network that has its own address there can have fixed ports, give
+//! them up, and come back on the same ones after a restart. The ports lie below those that the system hands out.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const FIRST_PORT: u16 = 4400;
+
+/// One network's addresses.
+pub(super) struct Addresses {
+    ip: Ipv4Addr,
+    next: u16,
+}
+
+impl Addresses {
+    /// Different for every process and, within one, for every call.
+    pub(super) fn new() -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let third = u8::try_from(number % 250).expect("below 250");
+        Self { ip: Ipv4Addr::new(127, high % 250 + 1, low, third + 1), next: FIRST_PORT }
+    }
+
+    /// The next one.
+    pub(super) fn next(&mut self) -> SocketAddr {
+        let port = self.next;
+        self.next += 1;
+        SocketAddr::new(IpAddr::V4(self.ip), port)
+    }
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self::new()
+    }
+}
