@@ -131,3 +131,61 @@ fn export_office<K: Kem>(context: &AeadCtxR<Aead, Kdf, K>, label: Label) -> Resu
     context.export(&label.bind(&[]), secret.as_mut_slice())?;
     Ok(secret)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::SigningKey;
+    use crate::ticket::{OneTimeSecret, sign_ticket};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+    use schleuse_protocol::time::UnixSeconds;
+    use schleuse_protocol::wire::ticket::{OneTimeKey, TicketBody, TicketId, TicketSecret};
+
+    fn ticket(key: OneTimeKey) -> Ticket {
+        let body = TicketBody {
+            version: VERSION,
+            office: "ga-koeln".parse().unwrap(),
+            id: TicketId([1; 16]),
+            key,
+            secret: TicketSecret([2; 32]),
+            not_before: UnixSeconds(0),
+            not_after: UnixSeconds(1),
+            routes: Vec::new(),
+            purpose: None,
+        };
+        sign_ticket(body, &SigningKey::from_bytes(&[3; 32]))
+    }
+
+    /// A sender that seals its intro correctly, but behind a commitment of its choice.
+    #[test]
+    fn a_wrong_commitment_is_refused_although_the_intro_would_open() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (secret, key) = OneTimeSecret::generate(Suite::X25519, &mut rng);
+        let OneTimeKey::X25519(public) = key else { unreachable!() };
+        let ticket = ticket(OneTimeKey::X25519(public));
+        let mode = OpModeS::Psk(psk(&ticket).unwrap());
+        let public = <SuiteOne as Kem>::PublicKey::from_bytes(&public).unwrap();
+        let setup = hpke::setup_sender_with_rng::<Aead, Kdf, SuiteOne>(&mode, &public, &info(&ticket), &mut rng);
+        let (enc, mut context) = setup.unwrap();
+        let enc = enc.to_bytes();
+        let right = *export_sender(&context, Label::Commitment).unwrap();
+
+        let sealed = context.seal(&[0; INTRO_PLAINTEXT], &intro_aad(&ticket, &enc, &[9; 32])).unwrap();
+        let private = secret.private::<SuiteOne>();
+        let sealed = SealedIntro::try_from(sealed).unwrap();
+        let opened = open_hello::<SuiteOne>(&ticket, &private, &enc, &[9; 32], &sealed);
+        assert_eq!(opened.err(), Some(HpkeError::OpenError));
+
+        // The same with the right commitment opens, so the commitment was the reason.
+        let setup = hpke::setup_receiver::<Aead, Kdf, SuiteOne>(
+            &OpModeR::Psk(psk(&ticket).unwrap()),
+            &private,
+            &<SuiteOne as Kem>::EncappedKey::from_bytes(&enc).unwrap(),
+            &info(&ticket),
+        );
+        let mut receiver = setup.unwrap();
+        assert_eq!(*export_office(&receiver, Label::Commitment).unwrap(), right);
+        assert!(receiver.open(&sealed, &intro_aad(&ticket, &enc, &[9; 32])).is_ok());
+    }
+}

@@ -6,6 +6,7 @@ mod at_rest;
 mod connection;
 mod golden;
 mod machine;
+mod malicious_sender;
 mod refusal;
 mod rfc9180;
 mod route;
