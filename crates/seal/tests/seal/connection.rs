@@ -169,10 +169,13 @@ fn replies_have_one_size_and_one_order() {
     let sender = sender(&minted, 7);
     let mut opened = open(&minted, &sender).unwrap();
     let salt = opened.channel.start_replies();
-    assert_eq!(opened.channel.start_replies(), salt);
     let long = Refusal { reason: Reason::TooLarge(5), text: "x".repeat(10_000) };
     let replies = [Reply::Accepted { next: 3 }, Reply::Progress { stored: 4 }, Reply::Refusal(long)];
-    let sealed: Vec<_> = replies.iter().map(|reply| opened.channel.seal_reply(reply)).collect();
+    let mut seal = |reply| {
+        assert_eq!(opened.channel.start_replies(), salt, "starting again must not start the counter again");
+        opened.channel.seal_reply(reply)
+    };
+    let sealed: Vec<_> = replies.iter().map(&mut seal).collect();
     assert!(sealed.iter().all(|reply| reply.len() == REPLY_PLAINTEXT + TAG));
 
     let mut opener = sender.replies(&salt);
