@@ -23,7 +23,6 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 use sqlx::AnyPool;
@@ -110,11 +109,6 @@ impl Store {
     /// How far a ticket is.
     pub async fn progress(&self, ticket: TicketId) -> Result<Progress, StoreError> {
         read::progress(&self.pool, ticket).await
-    }
-
-    /// The route tokens of a ticket.
-    pub async fn routes(&self, ticket: TicketId) -> Result<Vec<(RouteNonce, MemberId)>, StoreError> {
-        read::routes(&self.pool, ticket).await
     }
 
     /// A segment of the upload under way for a ticket.

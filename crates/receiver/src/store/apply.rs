@@ -25,6 +25,7 @@ pub(super) async fn apply(connection: &mut AnyConnection, command: &Command) -> 
         Command::Begin(upload) => begin(connection, upload).await,
         Command::Store(segment) => store(connection, segment).await,
         Command::Finish(completion) => finish(connection, completion).await,
+        Command::Discard { ticket, attempt } => removal::discard_attempt(connection, *ticket, *attempt).await,
         Command::Summarise { id, summary } => summarise(connection, *id, summary).await,
         Command::Delete(id) => removal::delete(connection, *id).await,
         Command::EndTickets { before } => removal::end_tickets(connection, *before).await,

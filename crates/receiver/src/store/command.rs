@@ -19,6 +19,13 @@ pub enum Command {
     Store(NewSegment),
     /// The last segment and the receipt.
     Finish(Completion),
+    /// An attempt was refused for good: shreds it if it is the current, unfinished one.
+    Discard {
+        /// Which ticket; it is open again.
+        ticket: TicketId,
+        /// Which attempt.
+        attempt: u64,
+    },
     /// What was found in a submission.
     Summarise {
         /// Which.
@@ -72,6 +79,7 @@ impl Command {
             Self::Begin(_) => "begin",
             Self::Store(_) => "store",
             Self::Finish(_) => "finish",
+            Self::Discard { .. } => "discard",
             Self::Summarise { .. } => "summarise",
             Self::Delete(_) => "delete",
             Self::EndTickets { .. } => "end",

@@ -1,14 +1,14 @@
 //! Everything that only reads. Each query is short: no reader holds the log while it streams.
 
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::label::PayloadKind;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 use sqlx::any::AnyRow;
 use sqlx::{AnyPool, Row, query};
 
 use super::error::StoreError;
-use super::ids::{hash, label, optional_label, parse_ticket_id, position, receipt, ticket_id, unsigned};
+use super::ids::{hash, label, optional_label, position, receipt, ticket_id, unsigned};
 use super::model::{Counts, Cursor, InboxRow, LiveTicket, Progress, StoredContent, StoredSegment};
 use super::{COMPLETE, INCOMING, LIVE};
 
@@ -59,19 +59,6 @@ pub(super) async fn progress(pool: &AnyPool, ticket: TicketId) -> Result<Progres
             next: position(&row, "next_position")?,
         }),
     }
-}
-
-pub(super) async fn routes(pool: &AnyPool, ticket: TicketId) -> Result<Vec<(RouteNonce, MemberId)>, StoreError> {
-    let rows = query("SELECT nonce, inner_proxy FROM ticket_route WHERE ticket = $1")
-        .bind(ticket.to_string())
-        .fetch_all(pool)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let nonce = parse_ticket_id(&row.try_get::<String, _>("nonce")?).ok_or(StoreError::Damaged("nonce"))?;
-            Ok((RouteNonce(nonce.0), label(row, "inner_proxy")?))
-        })
-        .collect()
 }
 
 /// A segment of the upload that the ticket's row names.

@@ -202,6 +202,25 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_discarded_attempt_leaves_the_ticket_open() {
+    let office = Fixture::new().await;
+    let ticket = office.mint(1).await;
+    let first = attempt(1, 5);
+    office.store.write(Command::Begin(upload(first))).await.unwrap();
+    office.store.write(Command::Store(segment(first, 0))).await.unwrap();
+    let other = Command::Discard { ticket, attempt: 4 };
+    assert_eq!(office.store.write(other).await.unwrap(), Outcome::Nothing);
+    for expected in [Outcome::Done, Outcome::Nothing] {
+        assert_eq!(office.store.write(Command::Discard { ticket, attempt: 5 }).await.unwrap(), expected);
+    }
+    assert_eq!(office.store.progress(ticket).await.unwrap(), Progress::Open);
+    assert_eq!(office.store.counts().await.unwrap().garbage, 1);
+    office.submit(1, 2).await;
+    assert_eq!(office.store.write(Command::Discard { ticket, attempt: 1 }).await.unwrap(), Outcome::Nothing);
+    assert_eq!(office.store.inbox(None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn attempt_numbers_keep_all_64_bits() {
     let office = Fixture::new().await;
     office.mint(1).await;

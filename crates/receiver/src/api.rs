@@ -1,0 +1,148 @@
+//! The local API: HTTP/1.1 with JSON, on a Unix socket or on loopback behind a token.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /v1/tickets` | mints; [`model::MintBody`] → [`model::TicketView`] |
+//! | `GET /v1/inbox?after=CURSOR&limit=N` | a page, newest first: [`model::PageView`] |
+//! | `GET /v1/submissions/{id}` | one submission: [`model::SubmissionView`] |
+//! | `GET /v1/submissions/{id}/content` | the original bytes, streamed |
+//! | `DELETE /v1/submissions/{id}` | shreds it and revokes its ticket |
+//! | `GET /v1/status` | links, tokens, counts: [`crate::inbox::Status`] |
+//!
+//! Every error is `{"error": "<code>", "message": "<text>"}`.
+
+mod error;
+mod guard;
+mod handlers;
+pub mod model;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::secret::Secret;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+use crate::config::{Loopback, UnixSocket};
+use crate::core::Core;
+use guard::Token;
+
+/// Largest body of a request.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Where the API can be reached.
+#[derive(Default)]
+pub(crate) struct Served {
+    /// Sockets to remove at the end.
+    pub(crate) sockets: Vec<PathBuf>,
+    pub(crate) loopback: Option<SocketAddr>,
+}
+
+/// Starts what is configured; it ends when the daemon drains.
+pub(crate) async fn serve(core: &Arc<Core>) -> Result<Served, AppError> {
+    let mut served = Served::default();
+    if let Some(socket) = &core.config.api.socket {
+        let listener = bind_socket(socket).await?;
+        served.sockets.push(socket.path.clone());
+        let (router, draining) = (router(core), Arc::clone(core));
+        core.tasks.spawn(async move {
+            let draining = async move { draining.shutdown.draining().await };
+            let _ = axum::serve(listener, router).with_graceful_shutdown(draining).await;
+        });
+    }
+    if let Some(loopback) = &core.config.api.loopback {
+        let (listener, token) = bind_loopback(loopback).await?;
+        served.loopback = listener.local_addr().ok();
+        let router = guard::protect(router(core), token);
+        let draining = Arc::clone(core);
+        core.tasks.spawn(async move {
+            let draining = async move { draining.shutdown.draining().await };
+            let _ = axum::serve(listener, router).with_graceful_shutdown(draining).await;
+        });
+    }
+    Ok(served)
+}
+
+fn router(core: &Arc<Core>) -> Router {
+    Router::new()
+        .route("/v1/tickets", post(handlers::mint))
+        .route("/v1/inbox", get(handlers::inbox))
+        .route("/v1/submissions/{id}", get(handlers::submission).delete(handlers::delete))
+        .route("/v1/submissions/{id}/content", get(handlers::content))
+        .route("/v1/status", get(handlers::status))
+        .fallback(handlers::not_found)
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::clone(core))
+}
+
+/// Binds a Unix socket with exactly the configured mode. A stale one of a daemon that was killed is replaced, a living
+/// one is not.
+async fn bind_socket(socket: &UnixSocket) -> Result<UnixListener, AppError> {
+    let path = &socket.path;
+    if std::fs::symlink_metadata(path).is_ok() {
+        if UnixStream::connect(path).await.is_ok() {
+            let what = format!("the socket {} is in use: stop the other process", path.display());
+            return Err(AppError::new(exit::UNAVAILABLE, what));
+        }
+        remove_stale(path)?;
+    }
+    let failed = |error: std::io::Error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound => exit::CONFIG,
+            std::io::ErrorKind::PermissionDenied => exit::NO_PERMISSION,
+            _ => exit::IO,
+        };
+        AppError::new(code, format!("cannot make the socket {}: {error}: check its folder", path.display()))
+    };
+    // Bound under another name and moved there once its mode is right, so that there is no moment with a wider mode.
+    let mut draft = path.clone().into_os_string();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    let _ = std::fs::remove_file(&draft);
+    let listener = UnixListener::bind(&draft).map_err(failed)?;
+    set_mode(&draft, socket.mode).and_then(|()| std::fs::rename(&draft, path)).map_err(failed)?;
+    Ok(listener)
+}
+
+fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+fn remove_stale(path: &Path) -> Result<(), AppError> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    if !is_socket {
+        let what = format!("{} is in the way of the API's socket: remove it or configure another path", path.display());
+        return Err(AppError::new(exit::CONFIG, what));
+    }
+    std::fs::remove_file(path).map_err(|error| {
+        AppError::new(exit::NO_PERMISSION, format!("cannot remove the stale socket {}: {error}", path.display()))
+    })
+}
+
+async fn bind_loopback(loopback: &Loopback) -> Result<(TcpListener, Token), AppError> {
+    let secret = Secret::read(&loopback.token_file)?;
+    let token = Token::from_secret(&secret).ok_or_else(|| {
+        AppError::new(
+            exit::CONFIG,
+            format!(
+                "the token in {} is too short: put at least {} characters without white space into it, such as from \
+                 'openssl rand -hex 32'",
+                loopback.token_file.display(),
+                guard::MIN_TOKEN
+            ),
+        )
+    })?;
+    let listener = TcpListener::bind(loopback.listen).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => AppError::new(
+            exit::UNAVAILABLE,
+            format!("TCP {} is in use: stop the other process or configure another port", loopback.listen),
+        ),
+        _ => AppError::new(exit::CONFIG, format!("cannot listen on TCP {}: {error}", loopback.listen)),
+    })?;
+    Ok((listener, token))
+}

@@ -1,0 +1,42 @@
+//! What all parts of the daemon share.
+
+use std::sync::Arc;
+
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_seal::Office;
+use schleuse_transport::clock::Clock;
+use schleuse_transport::shutdown::Shutdown;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::keys::Vault;
+use crate::link::{Leases, Routes};
+use crate::members::Members;
+use crate::store::Store;
+
+/// The running office.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<Store>,
+    pub(crate) vault: Vault,
+    pub(crate) members: Arc<Members>,
+    pub(crate) seal: Arc<Office>,
+    pub(crate) routes: Routes,
+    pub(crate) leases: Arc<Leases>,
+    /// One permit a running stream.
+    pub(crate) streams: Arc<Semaphore>,
+    /// A submission became complete.
+    pub(crate) completed: Notify,
+    /// Somebody deleted something: there is ciphertext to clear away.
+    pub(crate) deleted: Notify,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Core {
+    pub(crate) fn office(&self) -> MemberId {
+        self.config.office
+    }
+}

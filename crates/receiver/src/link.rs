@@ -1,0 +1,246 @@
+//! The links to the inner proxies: dialled, kept, dialled again. Streams of senders come in over them.
+
+mod lease;
+mod routes;
+mod stream;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
+use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
+use schleuse_protocol::wire::frame::FrameType;
+use schleuse_protocol::wire::hop::{InnerToOffice, OfficeToInner};
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::backoff::Backoff;
+use schleuse_transport::endpoint::{self, Limits, StreamBudget};
+use schleuse_transport::exit::AppError;
+use schleuse_transport::framed::{self, Frames};
+use schleuse_transport::tls::{self, Identity, Roots};
+use tokio::sync::Notify;
+
+pub(crate) use lease::Leases;
+pub use routes::LinkStatus;
+pub(crate) use routes::{Connected, Routes};
+
+use crate::config::InnerAddress;
+use crate::core::Core;
+
+/// First and longest delay before dialling again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+/// A connection that lived so long was a success.
+const STABLE: Duration = Duration::from_secs(10);
+/// Code with which a connection is closed: nothing is wrong.
+const CLOSED: VarInt = VarInt::from_u32(0);
+
+/// What inner proxies may send us at a time: enough for the fastest disk, and little memory when the disk is slow.
+const LINK_LIMITS: Limits = Limits { connection_window: 4 * 1024 * 1024, max_streams: 1024, ..Limits::LINK };
+
+/// The endpoint from which all links are dialled.
+pub(crate) fn dialler(roots: &Roots, identity: &Identity) -> Result<Endpoint, AppError> {
+    let config = endpoint::client_config(tls::link(roots, identity)?, &LINK_LIMITS);
+    // Both families where the machine has both.
+    let any = |ip| SocketAddr::new(ip, 0);
+    let endpoint = endpoint::dial_only(any(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), config.clone())
+        .or_else(|_| endpoint::dial_only(any(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), config))?;
+    Ok(endpoint)
+}
+
+/// Keeps one inner proxy connected until the daemon drains.
+pub(crate) async fn keep(core: Arc<Core>, endpoint: Endpoint, inner: InnerAddress) {
+    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+    loop {
+        let Some(dialled) = core.shutdown.unless_draining(dial(&core, &endpoint, &inner)).await else { return };
+        match dialled {
+            Ok(link) => {
+                tracing::info!(inner = %inner.id, address = %inner.address, "connected");
+                let since = core.clock.millis();
+                let end = link.run().await;
+                if core.clock.millis().since(since) >= STABLE {
+                    backoff.reset();
+                }
+                tracing::info!(inner = %inner.id, "link ended: {end}");
+            }
+            Err(trouble) => {
+                // Once loudly, then quietly: a proxy that is away for a day must not fill the log.
+                match backoff.failures() {
+                    0 => tracing::warn!(inner = %inner.id, address = %inner.address, "cannot connect: {trouble}"),
+                    _ => tracing::debug!(inner = %inner.id, address = %inner.address, "cannot connect: {trouble}"),
+                }
+                core.routes.failed(inner.id, trouble.to_string());
+            }
+        }
+        let delay = backoff.next_delay();
+        if core.shutdown.unless_draining(tokio::time::sleep(delay)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Why an inner proxy could not be connected.
+#[derive(Debug, thiserror::Error)]
+enum DialError {
+    #[error("its address cannot be looked up: {0}")]
+    LookUp(std::io::Error),
+    #[error("its address has no entry in the name service")]
+    NoAddress,
+    #[error("it cannot be dialled: {0}")]
+    Connect(#[from] quinn::ConnectError),
+    #[error("{0}")]
+    Connection(#[from] quinn::ConnectionError),
+    #[error("no answer within {} seconds", HEADER_TIMEOUT.as_secs())]
+    TimedOut,
+    #[error(
+        "its key is not the one that the directory pins for it: is the address right, and the directory up to date?"
+    )]
+    WrongKey,
+    #[error("the control stream failed: {0}")]
+    Control(#[from] quinn::WriteError),
+}
+
+async fn dial(core: &Arc<Core>, endpoint: &Endpoint, inner: &InnerAddress) -> Result<Link, DialError> {
+    tokio::time::timeout(HEADER_TIMEOUT, dial_untimed(core, endpoint, inner)).await.map_err(|_| DialError::TimedOut)?
+}
+
+async fn dial_untimed(core: &Arc<Core>, endpoint: &Endpoint, inner: &InnerAddress) -> Result<Link, DialError> {
+    let mut addresses = tokio::net::lookup_host(&inner.address).await.map_err(DialError::LookUp)?;
+    let address = addresses.next().ok_or(DialError::NoAddress)?;
+    let connection = endpoint.connect(address, &tls::server_name(inner.id.as_str()))?.await?;
+    let pinned = tls::peer_fingerprint(&connection)
+        .is_some_and(|fingerprint| core.members.is_inner(&inner.id, &fingerprint, core.clock.unix()));
+    if !pinned {
+        connection.close(CLOSED, b"");
+        return Err(DialError::WrongKey);
+    }
+    let (mut send, recv) = connection.open_bi().await?;
+    framed::write_message(&mut send, FrameType::Control, &OfficeToInner::Hello(VERSION)).await?;
+    Ok(Link { core: Arc::clone(core), inner: inner.id, connection, send, frames: Frames::new(recv) })
+}
+
+/// One connection to an inner proxy, with its control stream.
+struct Link {
+    core: Arc<Core>,
+    inner: MemberId,
+    connection: Connection,
+    send: SendStream,
+    frames: Frames,
+}
+
+/// How a link ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the connection is lost: {0}")]
+    Lost(#[from] quinn::ConnectionError),
+    #[error("the inner proxy drains; running streams go on")]
+    Drained,
+    #[error("this daemon stops")]
+    Stopping,
+    #[error("the inner proxy broke the protocol: {0}")]
+    Protocol(String),
+}
+
+impl Link {
+    /// Accepts streams and keeps tokens in stock, until the link is of no more use for new streams.
+    async fn run(mut self) -> End {
+        let Connected { generation, control } = self.core.routes.connected(self.inner);
+        // Goes on after a drain, as long as the connection lives: running streams may finish.
+        let acceptor = self.core.tasks.spawn(accept(Arc::clone(&self.core), self.connection.clone()));
+        let end = self.converse(generation, control).await;
+        self.core.routes.disconnected(self.inner, generation);
+        match end {
+            End::Protocol(_) => self.connection.close(CLOSED, b""),
+            End::Stopping => {
+                let _ = framed::write_message(&mut self.send, FrameType::Control, &OfficeToInner::Drain).await;
+                let _ = acceptor.await;
+            }
+            End::Drained => {
+                // The control stream stays open beside the streams that finish; a new link is dialled meanwhile.
+                let tasks = self.core.tasks.clone();
+                tasks.spawn(async move {
+                    let _ = acceptor.await;
+                    drop(self);
+                });
+            }
+            End::Lost(_) => {}
+        }
+        end
+    }
+
+    async fn converse(&mut self, generation: u64, mut control: tokio::sync::mpsc::Receiver<OfficeToInner>) -> End {
+        loop {
+            tokio::select! {
+                frame = self.frames.next() => match frame {
+                    Ok(Some(frame)) if frame.frame_type == FrameType::Control => {
+                        match frame.decode::<InnerToOffice>() {
+                            Ok(InnerToOffice::Tokens { not_after, tokens }) => {
+                                self.core.routes.tokens(self.inner, generation, not_after, tokens);
+                            }
+                            Ok(InnerToOffice::Drain) => return End::Drained,
+                            Err(error) => return End::Protocol(error.to_string()),
+                        }
+                    }
+                    Ok(Some(frame)) => return End::Protocol(format!("a {:?} frame on the control stream", frame.frame_type)),
+                    Ok(None) => return End::Protocol("it ended the control stream".into()),
+                    Err(error) => return self.broken(error.to_string()),
+                },
+                message = control.recv() => {
+                    // The sender is gone when a newer connection took this one's place.
+                    let Some(message) = message else { return End::Drained };
+                    if let Err(error) = framed::write_message(&mut self.send, FrameType::Control, &message).await {
+                        return self.broken(error.to_string());
+                    }
+                }
+                () = self.core.shutdown.draining() => return End::Stopping,
+            }
+        }
+    }
+
+    fn broken(&self, error: String) -> End {
+        self.connection.close_reason().map_or(End::Protocol(error), End::Lost)
+    }
+}
+
+/// Takes the streams of one connection. Those that come while the daemon drains, or above the limit, are told to come
+/// later.
+async fn accept(core: Arc<Core>, connection: Connection) {
+    let budget = StreamBudget::new(connection.clone(), &LINK_LIMITS);
+    let ended = Arc::new(Notify::new());
+    loop {
+        let draining = core.shutdown.is_draining();
+        if draining && budget.open() == 0 {
+            return;
+        }
+        let (send, recv) = tokio::select! {
+            accepted = connection.accept_bi() => match accepted {
+                Ok(stream) => stream,
+                Err(_) => return,
+            },
+            () = core.shutdown.stopped() => return connection.close(CLOSED, b""),
+            () = core.shutdown.draining(), if !draining => continue,
+            () = ended.notified(), if draining => continue,
+        };
+        let permit = Arc::clone(&core.streams).try_acquire_owned();
+        let Some(permit) = permit.ok().filter(|_| !draining) else {
+            refuse(send, recv);
+            continue;
+        };
+        let (slot, core, ended) = (budget.accepted(), Arc::clone(&core), Arc::clone(&ended));
+        core.tasks.clone().spawn(async move {
+            stream::serve(core, send, recv, permit).await;
+            drop(slot);
+            ended.notify_one();
+        });
+    }
+}
+
+fn refuse(mut send: SendStream, mut recv: RecvStream) {
+    let code = reset_code(StreamRefusal::Unavailable);
+    let _ = send.reset(code);
+    let _ = recv.stop(code);
+}
+
+fn reset_code(refusal: StreamRefusal) -> VarInt {
+    VarInt::from_u64(refusal.code()).expect("the codes are small numbers")
+}

@@ -1,0 +1,210 @@
+//! Who may write for a ticket: at most one stream at a time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use schleuse_protocol::wire::ticket::TicketId;
+use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
+use tokio_util::sync::CancellationToken;
+
+/// The leases of all running streams.
+#[derive(Debug, Default)]
+pub(crate) struct Leases {
+    entries: Mutex<HashMap<TicketId, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Held by the stream that writes. A newer one waits here until the older has seen all its writes answered.
+    gate: Arc<Gate<()>>,
+    /// The newest claim.
+    attempt: u64,
+    digest: [u8; 32],
+    newest: CancellationToken,
+    /// Claims and leases that exist. The entry goes with the last of them, so that there is never a second gate.
+    users: usize,
+}
+
+/// What a claim met.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// The lease will be yours: await [`Claim::granted`].
+    Waiting(Claim),
+    /// A running stream has a higher attempt and keeps it.
+    Held {
+        /// Its attempt.
+        attempt: u64,
+        /// Its hello.
+        digest: [u8; 32],
+    },
+}
+
+/// A place in the queue for a lease.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    user: User,
+    gate: Arc<Gate<()>>,
+}
+
+/// The exclusive right to write for a ticket. Keep it until every queued write is answered.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    // Field order: the gate opens before the entry may go.
+    _guard: OwnedMutexGuard<()>,
+    user: User,
+}
+
+/// Counts itself out of the entry when dropped.
+#[derive(Debug)]
+struct User {
+    leases: Arc<Leases>,
+    ticket: TicketId,
+    superseded: CancellationToken,
+}
+
+impl Leases {
+    /// Claims the lease of a ticket for an attempt. A running stream with a lower attempt, or the same one over an older
+    /// connection, is told to stop.
+    pub(crate) fn claim(self: &Arc<Self>, ticket: TicketId, attempt: u64, digest: [u8; 32]) -> Claimed {
+        let superseded = CancellationToken::new();
+        let mut entries = self.entries.lock().expect("nothing panics under this lock");
+        let entry = entries.entry(ticket).or_insert_with(|| Entry {
+            gate: Arc::default(),
+            attempt,
+            digest,
+            newest: superseded.clone(),
+            users: 0,
+        });
+        if entry.users > 0 && entry.attempt > attempt && !entry.newest.is_cancelled() {
+            return Claimed::Held { attempt: entry.attempt, digest: entry.digest };
+        }
+        if entry.users > 0 {
+            entry.newest.cancel();
+        }
+        entry.attempt = attempt;
+        entry.digest = digest;
+        entry.newest = superseded.clone();
+        entry.users += 1;
+        let user = User { leases: Arc::clone(self), ticket, superseded };
+        Claimed::Waiting(Claim { user, gate: Arc::clone(&entry.gate) })
+    }
+
+    /// Tickets for which a stream runs.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.lock().expect("nothing panics under this lock").len()
+    }
+}
+
+impl Claim {
+    /// Waits until the older streams are done; `None` if a newer one came meanwhile.
+    pub(crate) async fn granted(self) -> Option<Lease> {
+        let guard = self.user.superseded.run_until_cancelled(self.gate.lock_owned()).await?;
+        Some(Lease { _guard: guard, user: self.user })
+    }
+}
+
+impl Lease {
+    /// Whether a newer stream waits for the ticket.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.user.superseded.is_cancelled()
+    }
+
+    /// Completes when a newer stream waits for the ticket.
+    pub(crate) async fn superseded(&self) {
+        self.user.superseded.cancelled().await;
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let mut entries = self.leases.entries.lock().expect("nothing panics under this lock");
+        // The newest claim is gone: its attempt keeps nobody out any more.
+        self.superseded.cancel();
+        if let Some(entry) = entries.get_mut(&self.ticket) {
+            entry.users -= 1;
+            if entry.users == 0 {
+                entries.remove(&self.ticket);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICKET: TicketId = TicketId([1; 16]);
+
+    fn claim(leases: &Arc<Leases>, attempt: u64) -> Claim {
+        match leases.claim(TICKET, attempt, [attempt as u8; 32]) {
+            Claimed::Waiting(claim) => claim,
+            Claimed::Held { attempt, .. } => panic!("held by {attempt}"),
+        }
+    }
+
+    async fn lease(leases: &Arc<Leases>, attempt: u64) -> Lease {
+        claim(leases, attempt).granted().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_newer_stream_waits_until_the_older_one_is_done() {
+        let leases = Arc::new(Leases::default());
+        let first = lease(&leases, 5).await;
+        assert!(!first.is_superseded());
+        let waiting = tokio::spawn(claim(&leases, 5).granted());
+        first.superseded().await;
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "two streams hold one ticket");
+        drop(first);
+        let second = waiting.await.unwrap().unwrap();
+        assert!(!second.is_superseded());
+        drop(second);
+        assert_eq!(leases.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_lower_attempt_does_not_get_in_while_the_higher_runs() {
+        let leases = Arc::new(Leases::default());
+        let higher = lease(&leases, 7).await;
+        assert!(matches!(leases.claim(TICKET, 6, [0; 32]), Claimed::Held { attempt: 7, digest } if digest == [7; 32]));
+        assert!(!higher.is_superseded());
+        drop(higher);
+        lease(&leases, 6).await;
+    }
+
+    #[tokio::test]
+    async fn of_three_only_the_newest_goes_on_and_never_two_at_once() {
+        let leases = Arc::new(Leases::default());
+        let first = lease(&leases, 1).await;
+        let second = claim(&leases, 2);
+        let third = claim(&leases, 3);
+        assert!(second.granted().await.is_none(), "superseded while it waited");
+        let third = tokio::spawn(third.granted());
+        tokio::task::yield_now().await;
+        assert!(!third.is_finished(), "the first stream still writes");
+        drop(first);
+        assert!(third.await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_gave_up_keeps_neither_gate_nor_attempt() {
+        let leases = Arc::new(Leases::default());
+        let first = lease(&leases, 1).await;
+        drop(claim(&leases, 9));
+        // The first stream still writes: a fourth stream must meet the same gate, and attempt 9 is no obstacle.
+        let fourth = tokio::spawn(claim(&leases, 2).granted());
+        tokio::task::yield_now().await;
+        assert!(!fourth.is_finished());
+        drop(first);
+        assert!(fourth.await.unwrap().is_some());
+        assert_eq!(leases.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn tickets_do_not_wait_for_each_other() {
+        let leases = Arc::new(Leases::default());
+        let _first = lease(&leases, 1).await;
+        let Claimed::Waiting(other) = leases.claim(TicketId([2; 16]), 1, [0; 32]) else { panic!("held") };
+        assert!(other.granted().await.is_some());
+    }
+}

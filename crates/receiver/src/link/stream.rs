@@ -1,0 +1,345 @@
+//! One stream of a sender: the office's machine, driven against the store.
+//!
+//! Commands go into the store's queue in the machine's order; their answers come back in the same order. The lease is
+//! held until the last of them is answered, so that the next stream of the ticket reads a settled state.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quinn::{RecvStream, SendStream, VarInt};
+use schleuse_protocol::limits::IDLE_TIMEOUT;
+use schleuse_protocol::office::{Found, OfficeAction, OfficeStream, TicketState};
+use schleuse_protocol::time::Now;
+use schleuse_protocol::wire::refusal::STOP_ENOUGH;
+use schleuse_protocol::wire::reply::Reason;
+use schleuse_protocol::wire::ticket::TicketId;
+use schleuse_protocol::wire::token::RouteNonce;
+use schleuse_seal::{Office, TicketKeys};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::lease::{Claimed, Lease};
+use super::reset_code;
+use crate::core::Core;
+use crate::crash;
+use crate::policy::{StreamPolicy, TicketRule};
+use crate::store::{
+    Answer, Attempt, Command, Completion, NewSegment, NewUpload, Outcome, Progress, Refused, StoreError, random_name,
+};
+
+/// Bytes taken from the stream at a time.
+const CHUNK: usize = 64 * 1024;
+
+type Machine = OfficeStream<Arc<Office>, Arc<StreamPolicy>>;
+type Action = OfficeAction<Arc<Office>>;
+
+/// Serves a stream to its end.
+pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, permit: OwnedSemaphorePermit) {
+    let policy = Arc::new(StreamPolicy::new(Arc::clone(&core.members), core.office(), core.clock));
+    let machine = OfficeStream::new(Arc::clone(&core.seal), Arc::clone(&policy), core.clock.now());
+    let mut stream = Stream {
+        core,
+        machine,
+        policy,
+        send,
+        recv,
+        waiting: VecDeque::new(),
+        claimed: None,
+        lease: None,
+        receipt_sent: false,
+    };
+    stream.run().await;
+    stream.settle().await;
+    drop(permit);
+    stream.flush().await;
+}
+
+struct Stream {
+    core: Arc<Core>,
+    machine: Machine,
+    policy: Arc<StreamPolicy>,
+    send: SendStream,
+    recv: RecvStream,
+    /// Answers that are still to come, in the order of their commands.
+    waiting: VecDeque<Waiting>,
+    /// The attempt that the lease is for.
+    claimed: Option<Attempt>,
+    lease: Option<Lease>,
+    receipt_sent: bool,
+}
+
+/// An answer to come, and what it answers.
+struct Waiting {
+    kind: Kind,
+    answer: Answer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Begin,
+    Store,
+    Finish,
+    Discard,
+}
+
+/// What woke the stream.
+enum Event {
+    Answer(Kind, Result<Outcome, StoreError>),
+    Data(Bytes),
+    End,
+    Lost,
+    Superseded,
+    Timeout,
+}
+
+impl Stream {
+    async fn run(&mut self) {
+        loop {
+            if self.lease.as_ref().is_some_and(Lease::is_superseded) {
+                self.machine.handle_superseded(self.now());
+            }
+            if let Some(action) = self.machine.poll_action() {
+                self.perform(action).await;
+                continue;
+            }
+            if self.machine.is_finished() {
+                return;
+            }
+            let event = self.event().await;
+            self.handle(event);
+        }
+    }
+
+    async fn event(&mut self) -> Event {
+        let Self { core, machine, recv, waiting, lease, .. } = self;
+        let deadline = machine.poll_timeout();
+        tokio::select! {
+            biased;
+            event = first_answer(waiting), if !waiting.is_empty() => event,
+            () = superseded(lease.as_ref()) => Event::Superseded,
+            () = core.shutdown.stopped() => Event::Lost,
+            chunk = recv.read_chunk(CHUNK, true), if machine.wants_data() => match chunk {
+                Ok(Some(chunk)) => Event::Data(chunk.bytes),
+                Ok(None) => Event::End,
+                Err(_) => Event::Lost,
+            },
+            () = core.clock.sleep_until_some(deadline) => Event::Timeout,
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Answer(kind, answer) => self.answered(kind, answer),
+            Event::Data(bytes) => self.machine.handle_data(&bytes, now),
+            Event::End => self.machine.handle_end(now),
+            Event::Lost => self.machine.handle_lost(now),
+            Event::Superseded => self.machine.handle_superseded(now),
+            Event::Timeout => self.machine.handle_timeout(now),
+        }
+    }
+
+    fn answered(&mut self, kind: Kind, answer: Result<Outcome, StoreError>) {
+        let now = self.now();
+        match (kind, answer) {
+            (Kind::Store, Ok(Outcome::Stored { next })) => self.machine.handle_stored(next, now),
+            (Kind::Finish, Ok(Outcome::Finished(receipt))) => {
+                self.core.completed.notify_one();
+                crash::point("before-receipt", "");
+                self.receipt_sent = true;
+                self.machine.handle_finished(Ok(receipt), now);
+            }
+            (Kind::Finish, Err(error)) => self.machine.handle_finished(Err(reason(&error)), now),
+            (Kind::Begin | Kind::Store, Err(error)) => self.machine.handle_store_failed(reason(&error), now),
+            (Kind::Discard, _) => self.core.deleted.notify_one(),
+            (Kind::Begin | Kind::Store | Kind::Finish, Ok(_)) => {}
+        }
+    }
+
+    async fn perform(&mut self, action: Action) {
+        match action {
+            OfficeAction::LookUp { nonce } => self.look_up(nonce).await,
+            OfficeAction::Claim { ticket, attempt, digest } => {
+                self.claim(Attempt { ticket, number: attempt, digest }).await;
+            }
+            OfficeAction::ReadBack { ticket, position } => self.read_back(ticket, position).await,
+            OfficeAction::Send(bytes) => self.write(bytes).await,
+            OfficeAction::FinishStream => {
+                let _ = self.send.finish();
+                let _ = self.recv.stop(VarInt::from_u64(STOP_ENOUGH).expect("a small number"));
+            }
+            OfficeAction::Reset(refusal) => {
+                let _ = self.send.reset(reset_code(refusal));
+                let _ = self.recv.stop(reset_code(refusal));
+            }
+            store => {
+                let Some((kind, command)) = self.command(store) else { return };
+                match self.core.store.push(command).await {
+                    Ok(answer) => self.waiting.push_back(Waiting { kind, answer }),
+                    Err(error) => self.answered(kind, Err(error)),
+                }
+            }
+        }
+    }
+
+    /// The store's command for an action.
+    fn command(&mut self, action: Action) -> Option<(Kind, Command)> {
+        let attempt = self.claimed?;
+        Some(match action {
+            OfficeAction::Begin { ticket, kind, sender, storage_key, .. } => {
+                let Ok(upload) = random_name() else {
+                    self.machine.handle_store_failed(Reason::TryLater, self.now());
+                    return None;
+                };
+                let key_sealed = self.core.vault.wrap_segment_key(ticket, &storage_key);
+                let begun_at = self.core.clock.unix();
+                let upload = NewUpload { attempt, upload, kind, sender, key_sealed, begun_at };
+                (Kind::Begin, Command::Begin(upload))
+            }
+            OfficeAction::Store { position, ciphertext, data_len, .. } => {
+                (Kind::Store, Command::Store(NewSegment { attempt, position, ciphertext, data_len }))
+            }
+            OfficeAction::Finish { position, ciphertext, receipt, .. } => {
+                (Kind::Finish, Command::Finish(Completion { attempt, position, ciphertext, receipt }))
+            }
+            OfficeAction::Discard { ticket, attempt } => (Kind::Discard, Command::Discard { ticket, attempt }),
+            _ => return None,
+        })
+    }
+
+    async fn look_up(&mut self, nonce: RouteNonce) {
+        let found = self.core.store.live_ticket(nonce).await;
+        crash::point("after-lookup", "");
+        let now = self.now();
+        match found {
+            Ok(Some(row)) => match (self.core.vault.open_ticket(&row), row.sender_rule.parse()) {
+                (Ok((ticket, keys)), Ok(sender)) => {
+                    self.policy.set_rule(TicketRule { max_bytes: row.max_bytes, sender });
+                    self.machine.handle_ticket(Some(Found::<TicketKeys> { ticket, keys }), now);
+                }
+                (Err(error), _) => {
+                    tracing::error!("{error}");
+                    self.machine.handle_ticket(None, now);
+                }
+                (_, Err(error)) => {
+                    tracing::error!(ticket = %row.id, "the database holds a damaged ticket: {error}");
+                    self.machine.handle_ticket(None, now);
+                }
+            },
+            Ok(None) => self.machine.handle_ticket(None, now),
+            // It may well be there: the sender shall come again.
+            Err(error) => self.give_up(&error),
+        }
+    }
+
+    async fn claim(&mut self, attempt: Attempt) {
+        let claim = match self.core.leases.claim(attempt.ticket, attempt.number, attempt.digest) {
+            Claimed::Held { attempt, digest } => {
+                let held = TicketState::Unfinished { attempt, digest, next: 0 };
+                return self.machine.handle_claimed(held, self.now());
+            }
+            Claimed::Waiting(claim) => claim,
+        };
+        let Some(lease) = claim.granted().await else { return self.machine.handle_superseded(self.now()) };
+        self.lease = Some(lease);
+        self.claimed = Some(attempt);
+        crash::point("after-claim", "");
+        match self.core.store.progress(attempt.ticket).await {
+            Ok(progress) => self.machine.handle_claimed(ticket_state(progress), self.now()),
+            Err(error) => self.give_up(&error),
+        }
+    }
+
+    async fn read_back(&mut self, ticket: TicketId, position: u32) {
+        let stored = self.core.store.segment_of_ticket(ticket, position).await;
+        let now = self.now();
+        match stored {
+            Ok(segment) => {
+                self.machine.handle_read_back(position, segment.as_ref().map(|segment| &segment.ciphertext[..]), now);
+            }
+            Err(error) => {
+                tracing::error!("cannot read from the database: {error}");
+                self.machine.handle_store_failed(Reason::TryLater, now);
+            }
+        }
+    }
+
+    /// Ends the stream with "another time" because the database cannot be read.
+    fn give_up(&mut self, error: &StoreError) {
+        tracing::error!("cannot read from the database: {error}");
+        self.machine.handle_superseded(self.now());
+    }
+
+    /// Replies are small; a peer that does not take them for so long is gone.
+    async fn write(&mut self, bytes: Vec<u8>) {
+        let written = tokio::time::timeout(IDLE_TIMEOUT, self.send.write_chunk(bytes.into())).await;
+        if !matches!(written, Ok(Ok(()))) {
+            let _ = self.send.reset(reset_code(schleuse_protocol::wire::refusal::StreamRefusal::Unavailable));
+            self.machine.handle_lost(self.now());
+        }
+    }
+
+    /// Waits for every answer that is still to come, then lets the next stream of the ticket in.
+    async fn settle(&mut self) {
+        while !self.waiting.is_empty() {
+            if let Event::Answer(kind, answer) = first_answer(&mut self.waiting).await {
+                self.answered(kind, answer);
+            }
+        }
+        self.lease = None;
+    }
+
+    /// Waits until the peer has what was sent: a daemon that stops closes its connections after its streams.
+    async fn flush(&mut self) {
+        let flushed = self.core.shutdown.unless_stopped(self.send.stopped());
+        let _ = tokio::time::timeout(IDLE_TIMEOUT, flushed).await;
+        if self.receipt_sent {
+            crash::point("after-receipt-sent", "");
+        }
+    }
+
+    fn now(&self) -> Now {
+        self.core.clock.now()
+    }
+}
+
+/// The first answer in line. Cancel-safe: the receiver stays in line until it has answered.
+async fn first_answer(waiting: &mut VecDeque<Waiting>) -> Event {
+    let Some(first) = waiting.front_mut() else { return std::future::pending().await };
+    let answer = (&mut first.answer).await.unwrap_or(Err(StoreError::Stopped));
+    let kind = first.kind;
+    waiting.pop_front();
+    Event::Answer(kind, answer)
+}
+
+fn superseded(lease: Option<&Lease>) -> impl Future<Output = ()> {
+    async move {
+        match lease {
+            Some(lease) => lease.superseded().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn ticket_state(progress: Progress) -> TicketState {
+    match progress {
+        Progress::Open => TicketState::Open,
+        Progress::Unfinished { attempt, digest, next } => TicketState::Unfinished { attempt, digest, next },
+        Progress::Complete { attempt, digest, receipt } => {
+            let (sender, content_hash) = (receipt.body().sender, receipt.body().content_hash);
+            TicketState::Complete { digest, attempt, sender, content_hash, receipt }
+        }
+        Progress::Gone => TicketState::Revoked,
+    }
+}
+
+/// What a sender is told of a store's error.
+fn reason(error: &StoreError) -> Reason {
+    match error {
+        StoreError::Refused(Refused::Gone) => Reason::Revoked,
+        StoreError::Refused(Refused::Complete) => Reason::AlreadyUsed,
+        StoreError::Refused(Refused::Superseded { attempt }) => Reason::Superseded(*attempt),
+        _ => Reason::TryLater,
+    }
+}
