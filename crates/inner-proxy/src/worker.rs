@@ -66,7 +66,6 @@ pub(crate) async fn run(
         }
     };
     shutdown.unless_draining(upkeep).await;
-    endpoints.iter().for_each(|endpoint| endpoint.set_server_config(None));
     if !shutdown.finish(&shared.streams, shared.settings.grace).await {
         tracing::warn!("the grace period is over: running streams were cut off");
     }
@@ -96,13 +95,14 @@ async fn accept(worker: Worker, endpoint: Endpoint) {
         ..GateLimits::default()
     };
     let gate = Gate::new(gate, worker.shared.clock);
-    while let Some(handshake) = gate.accept(&endpoint).await {
-        if worker.shutdown.is_draining() {
-            continue;
-        }
+    while let Some(Some(handshake)) = worker.shutdown.unless_draining(gate.accept(&endpoint)).await {
         match Seat::take(&worker.shared) {
             Some(seat) => drop(tokio::spawn(link::serve(worker.clone(), handshake, seat))),
             None => tracing::warn!("too many members are connected: a connection was refused"),
         }
+    }
+    // Whoever comes during the drain is told to go elsewhere, rather than left waiting.
+    while let Some(incoming) = endpoint.accept().await {
+        incoming.refuse();
     }
 }

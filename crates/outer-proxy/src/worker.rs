@@ -75,7 +75,6 @@ pub(crate) async fn run(
         tokio::spawn(accept(worker.clone(), endpoint.clone()));
     }
     shutdown.draining().await;
-    endpoints.iter().for_each(|endpoint| endpoint.set_server_config(None));
     if !shutdown.finish(&worker.shared.streams, worker.shared.settings.grace).await {
         tracing::warn!("the grace period is over: running streams were cut off");
     }
@@ -116,14 +115,15 @@ async fn accept(worker: Worker, endpoint: Endpoint) {
         ..GateLimits::default()
     };
     let gate = Gate::new(gate, worker.shared.clock);
-    while let Some(handshake) = gate.accept(&endpoint).await {
-        if worker.shutdown.is_draining() {
-            continue;
-        }
+    while let Some(Some(handshake)) = worker.shutdown.unless_draining(gate.accept(&endpoint)).await {
         let Some(seat) = sender::Seat::take(&worker.shared) else {
             tracing::debug!("too many senders are connected: a connection was refused");
             continue;
         };
         tokio::spawn(sender::serve(worker.clone(), handshake, seat));
+    }
+    // Whoever comes during the drain is told to go elsewhere, rather than left waiting.
+    while let Some(incoming) = endpoint.accept().await {
+        incoming.refuse();
     }
 }

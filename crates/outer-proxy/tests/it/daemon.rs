@@ -13,7 +13,7 @@ use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::EXAMPLE_MARKER_FILE;
 
 use crate::pki::Pki;
-use crate::support::{FakeInner, Network, configure, refusal, soon, stream};
+use crate::support::{FakeInner, Network, configure, refusal, soon, stream, try_connect};
 
 fn daemon(arguments: &[&str], config: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_schleuse-outer"))
@@ -50,6 +50,7 @@ async fn a_drain_lets_running_streams_finish_and_takes_no_new_ones() {
     let (_send, mut late) = stream(&network.sender, &open, b"").await;
     assert_eq!(refusal(&mut late).await, StreamRefusal::Unavailable);
     assert_eq!(network.record().await.ending, Ending::Unavailable);
+    assert!(soon(try_connect(&network.pki, network.outer.addresses()[0])).await.is_err());
 
     send.write_all(b"after").await.unwrap();
     send.finish().unwrap();

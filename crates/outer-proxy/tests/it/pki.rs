@@ -72,8 +72,3 @@ impl Pki {
         self.folder.path()
     }
 }
-
-/// A fingerprint as configuration files have it.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint, Incoming, ReadError, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ConnectionError, Endpoint, Incoming, ReadError, RecvStream, SendStream, VarInt};
 use schleuse_admission::AdmissionKey;
 use schleuse_outer_proxy::{Config, Handle, StreamRecord, start};
 use schleuse_protocol::limits::VERSION;
@@ -22,7 +22,7 @@ use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{self, Peers, server_name};
 use tokio::sync::mpsc;
 
-use crate::pki::{Pki, hex};
+use crate::pki::Pki;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -85,9 +85,13 @@ pub(crate) fn configure(pki: &Pki, inners: &[(&str, SocketAddr)]) -> PathBuf {
 
 /// A sender's connection.
 pub(crate) async fn connect(pki: &Pki, outer: SocketAddr) -> Connection {
+    try_connect(pki, outer).await.expect("the proxy answers")
+}
+
+pub(crate) async fn try_connect(pki: &Pki, outer: SocketAddr) -> Result<Connection, ConnectionError> {
     let config = client_config(tls::sender(&pki.roots()).expect("TLS"), &Limits::SENDER);
     let endpoint = dial_only(([127, 0, 0, 1], 0).into(), config).expect("a socket");
-    endpoint.connect(outer, &server_name("outer-1")).expect("a name").await.expect("the proxy answers")
+    endpoint.connect(outer, &server_name("outer-1")).expect("a name").await
 }
 
 /// Opens a stream that begins with `header`, followed by `rest`.
@@ -207,4 +211,9 @@ impl FakeLink {
         let frame = FrameReader::new().read(&mut &header[..]).expect("a frame").expect("a whole one");
         (frame.decode().expect("a header"), send, recv)
     }
+}
+
+/// A fingerprint as configuration files have it.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

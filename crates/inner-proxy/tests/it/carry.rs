@@ -1,0 +1,138 @@
+//! What becomes of a stream that an outer proxy brings.
+
+use schleuse_inner_proxy::Ending;
+use schleuse_protocol::wire::frame::{FrameType, encode_frame};
+use schleuse_protocol::wire::hop::OfficeToInner;
+use schleuse_protocol::wire::refusal::StreamRefusal;
+
+use crate::support::{Network, Office, id, refusal, soon};
+
+#[tokio::test]
+async fn a_stream_with_a_good_token_reaches_its_office_and_is_seen_as_bytes() {
+    let mut network = Network::new().await;
+    let open = network.office.header().await;
+    let (mut send, mut recv) = network.outer.stream(&open, b"sealed ").await;
+    let (incoming, mut reply, mut carried) = network.office.stream().await;
+    assert_eq!(incoming.nonce, open.token.nonce, "the nonce is all that the office is told");
+
+    send.write_all(b"content").await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(soon(carried.read_to_end(100)).await.unwrap(), b"sealed content");
+    reply.write_all(b"receipt").await.unwrap();
+    reply.finish().unwrap();
+    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+
+    let record = network.record().await;
+    let header = encode_frame(FrameType::Incoming, &incoming).len() as u64;
+    assert_eq!((record.outer, record.office), (id("outer-1"), Some(id("ga-koeln"))));
+    assert_eq!((record.bytes_up, record.bytes_down, record.ending), (header + 14, 7, Ending::Finished));
+}
+
+#[tokio::test]
+async fn a_token_with_any_changed_part_is_refused_and_reaches_nobody() {
+    let mut network = Network::new().await;
+    let good = network.office.header().await;
+    let change = |part: fn(&mut schleuse_protocol::wire::token::RouteToken)| {
+        let mut open = good;
+        part(&mut open.token);
+        open
+    };
+    let mut elsewhere = good;
+    elsewhere.inner = id("inner-2");
+    let bad = [
+        change(|token| token.admit[15] ^= 1),
+        change(|token| token.sealed[0] ^= 1),
+        change(|token| token.nonce.0[0] ^= 1),
+        change(|token| token.epoch = token.epoch.next()),
+        elsewhere,
+    ];
+    for open in &bad {
+        assert_eq!(network.outer.refused(open).await, StreamRefusal::Refused, "{open:?}");
+        let record = network.record().await;
+        assert_eq!((record.office, record.ending), (None, Ending::Refused));
+    }
+    // Streams arrive in order, so the first that arrives shows that none of the others was opened.
+    let (_send, _recv) = network.outer.stream(&good, b"").await;
+    assert_eq!(network.office.stream().await.0.nonce, good.token.nonce);
+}
+
+#[tokio::test]
+async fn what_is_no_header_is_refused() {
+    let mut network = Network::new().await;
+    let open = network.office.header().await;
+    let mut long = encode_frame(FrameType::Open, &open);
+    long[1..5].copy_from_slice(&u32::MAX.to_le_bytes());
+    let hello = encode_frame(FrameType::Control, &OfficeToInner::Hello(1));
+    let cases: [&[u8]; 4] = [b"GET / HTTP/1.1\r\n\r\n", &[0xff; 4096], &long, &hello];
+    for bytes in cases {
+        let (mut send, mut recv) = soon(network.outer.0.connection.open_bi()).await.unwrap();
+        // The refusal may come before everything is written.
+        let _ = send.write_all(bytes).await;
+        assert_eq!(refusal(&mut recv).await, StreamRefusal::Refused, "{:02x?}", &bytes[..10]);
+    }
+}
+
+#[tokio::test]
+async fn an_office_that_is_not_connected_is_unavailable() {
+    let mut network = Network::new().await;
+    let mut bonn = Office::link(&network.members.pki, "ga-bonn", network.address()).await;
+    let open = bonn.header().await;
+    bonn.0.connection.close(0_u32.into(), b"");
+    // Until the proxy has seen the close, a stream breaks off instead: that is "unavailable" as well.
+    assert_eq!(network.outer.refused(&open).await, StreamRefusal::Unavailable);
+    let record = network.record().await;
+    assert_eq!(record.office, Some(id("ga-bonn")));
+    let (open, office) = (network.office.header().await, &network.office);
+    let (_send, _recv) = network.outer.stream(&open, b"").await;
+    assert_eq!(office.stream().await.0.nonce, open.token.nonce, "other offices go on");
+}
+
+#[tokio::test]
+async fn a_stream_takes_the_newest_connection_of_its_office() {
+    let mut network = Network::new().await;
+    let open = network.office.header().await;
+    let mut newest = Office::link(&network.members.pki, "ga-koeln", network.address()).await;
+    // Once it has its tokens it has been registered.
+    newest.header().await;
+    let (_send, _recv) = network.outer.stream(&open, b"").await;
+    assert_eq!(newest.stream().await.0.nonce, open.token.nonce);
+
+    newest.0.say(&OfficeToInner::Drain).await;
+    newest.header().await;
+    let (_send, _recv) = network.outer.stream(&open, b"").await;
+    assert_eq!(network.office.stream().await.0.nonce, open.token.nonce, "a draining connection takes no more");
+}
+
+#[tokio::test]
+async fn a_lost_office_breaks_its_streams_and_they_may_be_tried_again() {
+    let mut network = Network::new().await;
+    let open = network.office.header().await;
+    let (_send, mut recv) = network.outer.stream(&open, b"half").await;
+    let (_, _reply, _carried) = network.office.stream().await;
+    network.office.0.connection.close(0_u32.into(), b"");
+    assert_eq!(refusal(&mut recv).await, StreamRefusal::Unavailable);
+    assert_eq!(network.record().await.ending, Ending::Broken);
+
+    let again = Office::link(&network.members.pki, "ga-koeln", network.address()).await;
+    soon(network.inner.until_connected(1)).await;
+    let (_send, _recv) = network.outer.stream(&open, b"half").await;
+    assert_eq!(again.stream().await.0.nonce, open.token.nonce, "the same token is good on the new connection");
+}
+
+#[tokio::test]
+async fn more_streams_than_there_are_slots_at_first_go_through() {
+    let mut network = Network::new().await;
+    let open = network.office.header().await;
+    let mut running = Vec::new();
+    for _ in 0..100 {
+        let sent = network.outer.stream(&open, b"").await;
+        running.push((sent, network.office.stream().await));
+    }
+    for ((mut send, mut recv), (_, mut reply, mut carried)) in running {
+        send.finish().unwrap();
+        assert!(soon(carried.read_to_end(0)).await.unwrap().is_empty());
+        reply.finish().unwrap();
+        assert!(soon(recv.read_to_end(0)).await.unwrap().is_empty());
+        assert_eq!(network.record().await.ending, Ending::Finished);
+    }
+}
