@@ -25,6 +25,12 @@ fn reads_what_it_writes() {
 }
 
 #[test]
+fn the_sample_for_operators_is_valid() {
+    let sample = Directory::from_toml(include_str!("../../../deploy/directory.toml")).unwrap();
+    assert_eq!((sample.members.len(), sample.permissions.len()), (4, 1));
+}
+
+#[test]
 fn finds_members_by_id_fingerprint_and_role() {
     let view = verified_at(NOW);
     let id = |text: &str| text.parse().unwrap();

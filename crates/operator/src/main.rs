@@ -1,2 +1,7 @@
-//! Under construction.
-fn main() {}
+//! `schleuse`: the operators' command line; without a subcommand, the demo.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    schleuse_operator::cli::main()
+}

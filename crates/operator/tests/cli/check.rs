@@ -1,0 +1,117 @@
+//! `schleuse check`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::network::Network;
+use crate::run;
+
+/// Writes a configuration beside the network's files.
+fn config(network: &Network, name: &str, text: &str) -> PathBuf {
+    let path = network.path(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+const OUTER: &str = r#"
+id = "outer-a"
+listen = ["127.0.0.1:4430"]
+certificate = "outer-a/cert.pem"
+key = "outer-a/tls.key"
+ca = "ca.pem"
+cluster_secret = "outer-a/cluster.secret"
+
+[[inner]]
+id = "inner-a"
+address = "127.0.0.1:4431"
+fingerprint = "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0"
+"#;
+
+const INNER: &str = r#"
+id = "inner-a"
+listen = ["127.0.0.1:4431"]
+certificate = "inner-a/cert.pem"
+key = "inner-a/tls.key"
+ca = "ca.pem"
+cluster_secret = "inner-a/cluster.secret"
+directory = "directory.json"
+root_keys = "root-keys.toml"
+"#;
+
+#[test]
+fn the_daemons_are_told_apart_and_found_in_order() {
+    let network = Network::new("127.0.0.1:4430");
+    for (text, daemon) in [(OUTER, "schleuse-outer"), (INNER, "schleuse-inner")] {
+        let path = config(&network, "config.toml", text);
+        let checked = run!("check", path, "--json").json();
+        assert_eq!((&checked["ok"], &checked["daemon"]), (&true.into(), &daemon.into()), "{checked}");
+        let text = run!("check", path).stdout;
+        assert!(text.contains(&format!("in order ({daemon})")), "{text}");
+    }
+    let roots = run!("check", network.path("root-keys.toml"), "--json").json();
+    assert_eq!(roots["daemon"], "root keys");
+}
+
+#[test]
+fn a_finding_has_place_and_code() {
+    let network = Network::new("127.0.0.1:4430");
+    let unknown = config(&network, "unknown.toml", &OUTER.replace("certificate", "certifcate"));
+    let run = run!("check", unknown);
+    assert_eq!(run.code, 78, "{run:?}");
+    assert!(run.stdout.contains("unknown.toml:4:") && run.stdout.contains("did you mean"), "{}", run.stdout);
+
+    let absent = config(&network, "absent.toml", &INNER.replace("directory.json", "nothing.json"));
+    let run = run!("check", absent, "--json");
+    let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(object["ok"], false, "{run:?}");
+    assert!(object["finding"]["message"].as_str().unwrap().contains("nothing.json"), "{run:?}");
+    assert_ne!(run.code, 0);
+
+    let key = network.path("outer-a/tls.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let run = run!("check", config(&network, "outer.toml", OUTER));
+    assert_eq!(run.code, 77, "{run:?}");
+    assert!(run.stdout.contains("chmod 600"), "{}", run.stdout);
+}
+
+#[test]
+fn what_is_no_configuration_is_told() {
+    let network = Network::new("127.0.0.1:4430");
+    let unclear = run!("check", config(&network, "unclear.toml", "a = 1"));
+    assert!(unclear.error(78).contains("--daemon"), "{unclear:?}");
+    let broken = run!("check", config(&network, "broken.toml", "id = \"x\"\nlisten = ["));
+    assert!(broken.error(78).contains("broken.toml:2"), "{broken:?}");
+    assert_eq!(run!("check", network.path("absent.toml")).code, 74);
+    let forced = run!("check", config(&network, "forced.toml", "a = 1"), "--daemon", "inner");
+    assert_eq!(forced.code, 78, "{forced:?}");
+}
+
+#[test]
+fn the_office_is_checked_with_keys_and_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = folder.path().join("example");
+    run!("pki", "example", example, "--json").json();
+    let path = example.join("receiver.toml");
+    let no_key = run!("check", path);
+    assert_ne!(no_key.code, 0, "{no_key:?}");
+    assert!(no_key.stdout.contains("key-encryption-key"), "{}", no_key.stdout);
+    schleuse_receiver::create_key_file(&example.join("ga-example/key-encryption-key")).unwrap();
+    let checked = run!("check", path, "--json").json();
+    assert_eq!(checked["daemon"], "schleuse-receiver");
+}
+
+#[test]
+fn a_published_example_needs_demo_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = folder.path().join("example");
+    run!("pki", "example", example, "--json").json();
+    for daemon in ["outer", "inner"] {
+        let path = example.join(format!("{daemon}.toml"));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("demo = true", "demo = false")).unwrap();
+        let refused = run!("check", path);
+        assert_eq!(refused.code, 78, "{refused:?}");
+        assert!(refused.stdout.contains("example"), "{}", refused.stdout);
+    }
+}

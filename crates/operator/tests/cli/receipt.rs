@@ -1,0 +1,81 @@
+//! `schleuse receipt …`
+
+use std::fs;
+use std::path::Path;
+
+use crate::network::Network;
+use crate::run;
+
+const CONTENT: &[u8] = b"a guest list";
+
+fn verify(network: &Network, receipt: &Path, content: &Path) -> crate::Run {
+    let (directory, roots) = (network.path("directory.json"), network.path("root-keys.toml"));
+    let ticket = network.ticket_file();
+    run!(
+        "receipt",
+        "verify",
+        receipt,
+        "--ticket",
+        ticket,
+        "--directory",
+        directory,
+        "--root-keys",
+        roots,
+        "--content",
+        content,
+        "--json"
+    )
+}
+
+fn files(network: &Network) -> (std::path::PathBuf, std::path::PathBuf) {
+    let (receipt, content) = (network.path("receipt.json"), network.path("list.json"));
+    fs::write(&receipt, network.receipt(CONTENT).to_json()).unwrap();
+    fs::write(&content, CONTENT).unwrap();
+    (receipt, content)
+}
+
+#[test]
+fn a_receipt_is_proved_without_a_network() {
+    let network = Network::new("127.0.0.1:9");
+    let (receipt, content) = files(&network);
+    let verified = verify(&network, &receipt, &content).json();
+    assert_eq!(verified["verified"], true);
+    assert_eq!(verified["content_compared"], true);
+    assert_eq!(verified["office"], "ga-a");
+
+    let shown = run!("receipt", "show", receipt);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.stdout.contains("12 bytes") && shown.stdout.contains("verified  no"), "{}", shown.stdout);
+    assert_eq!(run!("receipt", "show", receipt, "--json").json()["verified"], false);
+}
+
+#[test]
+fn another_content_is_not_proved() {
+    let network = Network::new("127.0.0.1:9");
+    let (receipt, content) = files(&network);
+    fs::write(&content, b"another list").unwrap();
+    let refused = verify(&network, &receipt, &content);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("is not the content of the receipt"), "{refused:?}");
+}
+
+#[test]
+fn an_altered_or_foreign_receipt_proves_nothing() {
+    let network = Network::new("127.0.0.1:9");
+    let (receipt, content) = files(&network);
+    let text = fs::read_to_string(&receipt).unwrap();
+    fs::write(&receipt, text.replace("\"length\": 12", "\"length\": 13")).unwrap();
+    let altered = verify(&network, &receipt, &content);
+    assert!(altered.stderr.contains("altered"), "{altered:?}");
+    assert_eq!(altered.code, 1);
+
+    let other_office = Network::new("127.0.0.1:9");
+    fs::write(&receipt, other_office.receipt(CONTENT).to_json()).unwrap();
+    let forged = verify(&network, &receipt, &content);
+    assert!(forged.stderr.contains("signature is not that of 'ga-a'"), "{forged:?}");
+    assert_eq!(forged.code, 1);
+
+    fs::write(&receipt, "no receipt").unwrap();
+    assert_eq!(verify(&network, &receipt, &content).code, 1);
+    assert_eq!(run!("receipt", "show", network.path("absent")).code, 74);
+}

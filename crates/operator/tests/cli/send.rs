@@ -1,0 +1,99 @@
+//! `schleuse send`: what goes wrong before the network and on the way into it. Deliveries are in the tests package.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::UdpSocket;
+
+use schleuse_operator::directory_tool::new_root_key;
+use schleuse_protocol::wire::ticket::Ticket;
+
+use crate::network::Network;
+use crate::{Run, schleuse};
+
+/// With further arguments.
+fn send(network: &Network, ticket: &Ticket, more: &[OsString]) -> Run {
+    let content = network.path("list.json");
+    fs::write(&content, "{}").unwrap();
+    let mut arguments: Vec<OsString> = vec!["send".into(), content.into()];
+    let files = [("--directory", "directory.json"), ("--root-keys", "root-keys.toml"), ("--ca", "ca.pem")];
+    for (flag, file) in files {
+        arguments.extend([flag.into(), network.path(file).into()]);
+    }
+    arguments.extend(["--ticket".into(), ticket.to_uri().into(), "--patience".into(), "1".into()]);
+    arguments.extend_from_slice(more);
+    schleuse(arguments)
+}
+
+fn kind() -> [OsString; 2] {
+    ["--kind".into(), "guest-list".into()]
+}
+
+#[test]
+fn an_expired_ticket_is_final_and_an_early_one_is_not() {
+    let network = Network::new("127.0.0.1:9");
+    let expired = send(&network, &network.ticket(1, (-20, -10), None), &kind());
+    assert!(expired.error(1).contains("the ticket ended on"), "{expired:?}");
+    let early = send(&network, &network.ticket(1, (100, 200), None), &kind());
+    assert!(early.error(75).contains("valid only from"), "{early:?}");
+}
+
+#[test]
+fn a_forged_ticket_is_refused_before_anything_is_dialled() {
+    let network = Network::new("127.0.0.1:9");
+    let forged = Network::new("127.0.0.1:9").ticket(1, (-5, 3600), None);
+    let refused = send(&network, &forged, &kind());
+    assert!(refused.error(1).contains("damaged or forged"), "{refused:?}");
+}
+
+#[test]
+fn a_proxy_that_does_not_answer_is_worth_a_retry() {
+    // Taken, so that nothing else answers there, and never read.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let network = Network::new(&silent.local_addr().unwrap().to_string());
+    let mut json = kind().to_vec();
+    json.push("--json".into());
+    let run = send(&network, &network.ticket(1, (-5, 3600), None), &json);
+    let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    run.error(75);
+    assert_eq!((&object["retry"], &object["code"]), (&true.into(), &75.into()), "{run:?}");
+}
+
+#[test]
+fn a_receipt_that_cannot_be_kept_stops_the_sending() {
+    let network = Network::new("127.0.0.1:9");
+    let kept = network.path("receipt.json");
+    fs::write(&kept, "an older receipt").unwrap();
+    let more = [kind().as_slice(), &["--receipt".into(), kept.clone().into()]].concat();
+    let refused = send(&network, &network.ticket(1, (-5, 3600), None), &more);
+    assert!(refused.error(1).contains("exists already"), "{refused:?}");
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "an older receipt");
+}
+
+#[test]
+fn an_identity_must_be_in_the_directory() {
+    let network = Network::new("127.0.0.1:9");
+    let ticket = network.ticket(1, (-20, -10), None);
+    let member = [kind().as_slice(), &["--identity".into(), network.path("vendor-a").into()]].concat();
+    // Gets past the identity: the ticket is what is wrong.
+    assert!(send(&network, &ticket, &member).error(1).contains("the ticket ended on"));
+    let stranger = network.path("stranger.key");
+    new_root_key(&stranger).unwrap();
+    let unknown = [kind().as_slice(), &["--identity".into(), stranger.into()]].concat();
+    let refused = send(&network, &ticket, &unknown);
+    assert!(refused.error(78).contains("no member with this signing key"), "{refused:?}");
+}
+
+#[test]
+fn files_that_are_wrong_are_named() {
+    let network = Network::new("127.0.0.1:9");
+    let ticket = network.ticket(1, (-5, 3600), None);
+    fs::write(network.path("ca.pem"), "no certificate").unwrap();
+    let no_ca = send(&network, &ticket, &kind());
+    assert!(no_ca.error(78).contains("ca.pem"), "{no_ca:?}");
+    fs::write(network.path("directory.json"), "{}").unwrap();
+    let no_directory = send(&network, &ticket, &kind());
+    assert!(no_directory.error(78).contains("directory.json"), "{no_directory:?}");
+    fs::remove_file(network.path("root-keys.toml")).unwrap();
+    let no_roots = send(&network, &ticket, &kind());
+    assert!(no_roots.error(74).contains("root-keys.toml"), "{no_roots:?}");
+}
