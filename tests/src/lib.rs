@@ -2,8 +2,8 @@
 //!
 //! A scenario builds a [`network::Network`] of the real daemons, each a process of its own with the files that an operator
 //! would write, and drives it from outside: vendors through the client library or the command line, offices through
-//! the receiver's local API. [`hostile`] and [`wire`] play the parties that do not keep to the rules, [`tap`] and
-//! [`search`] look at what leaks.
+//! the receiver's local API. [`hostile`], [`sealed`] and [`wire`] play the parties that do not keep to the rules, [`tap`]
+//! and [`search`] look at what leaks.
 
 pub mod fuzz;
 
@@ -12,9 +12,11 @@ pub mod network;
 pub mod background;
 pub mod binaries;
 pub mod daemon;
+pub mod flood;
 pub mod hostile;
 pub mod member;
 pub mod office;
+pub mod sealed;
 pub mod search;
 pub mod tap;
 pub mod wait;

@@ -62,15 +62,24 @@ impl Office {
     pub fn mint(&self, options: &[(&str, Value)]) -> Ticket {
         let answer = self.ask("POST", "/v1/tickets", &request(options));
         assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
-        let uri = answer.json()["tickets"][0]["uri"].as_str().expect("a ticket").to_owned();
+        let uri = answer.json()["ticket"].as_str().expect("a ticket").to_owned();
         uri.parse().expect("a ticket's URI")
     }
 
     /// The complete submissions, newest first.
     pub fn inbox(&self) -> Vec<Value> {
-        let answer = self.ask("GET", "/v1/submissions?limit=1000", "");
-        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-        answer.json()["submissions"].as_array().expect("a list").clone()
+        let mut all = Vec::new();
+        let mut path = "/v1/inbox?limit=200".to_owned();
+        loop {
+            let answer = self.ask("GET", &path, "");
+            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+            let page = answer.json();
+            all.extend(page["submissions"].as_array().expect("a list").iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => path = format!("/v1/inbox?limit=200&after={next}"),
+                None => return all,
+            }
+        }
     }
 
     /// The content of a ticket's submission.
@@ -100,8 +109,8 @@ impl Office {
     /// With how many inner proxies it is connected and has tokens of them.
     pub fn ready_inners(&self) -> usize {
         let Some(status) = self.status() else { return 0 };
-        let Some(inners) = status["inners"].as_array() else { return 0 };
-        let ready = |inner: &&Value| inner["connected"] == true && inner["tokens"].as_u64() > Some(0);
+        let Some(inners) = status["links"].as_array() else { return 0 };
+        let ready = |inner: &&Value| inner["up"] == true && inner["tokens"].as_u64() > Some(0);
         inners.iter().filter(ready).count()
     }
 

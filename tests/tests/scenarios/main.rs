@@ -2,4 +2,21 @@
 //!
 //! One binary, so that the suite links once; each file is one topic.
 
+mod attacks;
+mod garbage;
+mod happy_path;
 mod idle;
+mod tickets;
+
+use schleuse_tests::office::Office;
+use schleuse_tests::wire::Outcome;
+
+/// The one refusal that everybody gets who has not shown an authentic hello.
+const REFUSED: Outcome = Outcome::Reset(0x5301);
+
+/// No complete submission: neither in the inbox nor among what the daemon counts.
+fn assert_nothing_stored(office: &Office) {
+    assert_eq!(office.inbox(), Vec::<serde_json::Value>::new());
+    let status = office.status().expect("the office answers");
+    assert_eq!(status["store"]["submissions"], 0, "{status}");
+}

@@ -1,0 +1,49 @@
+//! Plain quinn, with quinn's own defaults but for the number of streams, and the TLS that every hop of the network has.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TransportConfig};
+use schleuse_transport::tls::{self, Identity, Peers, Roots};
+
+/// The name in the certificate.
+pub(crate) const NAME: &str = "naive";
+
+/// More streams than are ever in flight. Holding idle connections, quinn's own default counts.
+const STREAMS: u32 = 1024;
+
+/// A server on a free port.
+pub(super) fn server(keys: &Path, many_streams: bool) -> Result<Endpoint> {
+    let identity = Identity::load(&keys.join("cert.pem"), &keys.join("tls.key"))?;
+    let mut config = ServerConfig::with_crypto(Arc::new(tls::server(&identity, &Peers::Anonymous)?));
+    if many_streams {
+        let mut transport = TransportConfig::default();
+        transport.max_concurrent_bidi_streams(STREAMS.into());
+        config.transport_config(Arc::new(transport));
+    }
+    Ok(Endpoint::server(config, loopback())?)
+}
+
+/// A client from a free port.
+pub(super) fn client(keys: &Path) -> Result<Endpoint> {
+    let roots = Roots::load(&keys.join("ca.pem"))?;
+    let mut endpoint = Endpoint::client(loopback())?;
+    let mut config = ClientConfig::new(Arc::new(tls::sender(&roots)?));
+    let mut transport = TransportConfig::default();
+    // Idle connections stay, as the network's do.
+    transport.keep_alive_interval(Some(std::time::Duration::from_secs(4)));
+    config.transport_config(Arc::new(transport));
+    endpoint.set_default_client_config(config);
+    Ok(endpoint)
+}
+
+/// A connection to a server of this kind.
+pub(super) async fn connect(endpoint: &Endpoint, target: SocketAddr) -> Result<Connection> {
+    Ok(endpoint.connect(target, &tls::server_name(NAME))?.await?)
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
