@@ -5,5 +5,8 @@ mod daemon;
 mod members;
 #[path = "../../../outer-proxy/tests/it/pki.rs"]
 mod pki;
+#[path = "../../../outer-proxy/tests/it/process.rs"]
+mod process;
 mod support;
 mod tokens;
+mod whole;

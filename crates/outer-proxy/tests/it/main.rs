@@ -4,4 +4,6 @@ mod carry;
 mod daemon;
 mod links;
 mod pki;
+mod process;
 mod support;
+mod whole;

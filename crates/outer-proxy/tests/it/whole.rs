@@ -1,0 +1,135 @@
+//! The daemon as a process: what it takes, and how it leaves.
+
+use std::time::Duration;
+
+use quinn::Connection;
+
+use crate::pki::Pki;
+use crate::process::{Daemon, free_address};
+use crate::support::{FakeInner, FakeLink, configure, soon, stream, try_connect};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_schleuse-outer");
+const MIB: u64 = 1024;
+
+struct Whole {
+    daemon: Daemon,
+    pki: Pki,
+    inner: FakeInner,
+    link: FakeLink,
+    address: std::net::SocketAddr,
+}
+
+async fn whole() -> Whole {
+    let pki = Pki::new();
+    let inner = FakeInner::listen(&pki, "inner-1");
+    let config = configure(&pki, &[("inner-1", inner.address)]);
+    let address = free_address();
+    let text = std::fs::read_to_string(&config).unwrap_or_default().replace("127.0.0.1:0", &address.to_string());
+    pki.file("outer.toml", &text);
+    let daemon = Daemon::start(PROGRAM, &config);
+    let link = soon(inner.accept()).await;
+    Whole { daemon, pki, inner, link, address }
+}
+
+/// A sender whose stream is carried: the daemon has the admission keys now.
+async fn carried(
+    whole: &Whole,
+) -> (Connection, (quinn::SendStream, quinn::RecvStream), (quinn::SendStream, quinn::RecvStream)) {
+    let sender = soon(try_connect(&whole.pki, whole.address)).await.expect("the daemon answers");
+    loop {
+        let (send, mut recv) = stream(&sender, &whole.inner.open(), b"").await;
+        tokio::select! {
+            (_, reply, carried) = whole.link.stream() => return (sender, (send, recv), (reply, carried)),
+            refused = recv.read_chunk(1, true) => assert!(refused.is_err()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn idle_with_fifty_vendors_it_takes_little() {
+    let whole = whole().await;
+    let mut senders = Vec::new();
+    for _ in 0..50 {
+        senders.push(soon(try_connect(&whole.pki, whole.address)).await.unwrap());
+    }
+    let (now, most) = whole.daemon.memory();
+    eprintln!("50 idle senders: {now} KiB, at most {most} KiB");
+    assert!(most < 30 * MIB, "{most} KiB");
+}
+
+#[tokio::test]
+async fn a_hundred_megabytes_do_not_stay_in_it() {
+    let whole = whole().await;
+    let (_sender, (mut send, _recv), (_reply, mut far)) = carried(&whole).await;
+    let chunk = vec![0x5a; 1024 * 1024];
+    let (sent, received) = tokio::join!(
+        async {
+            for _ in 0..100 {
+                send.write_all(&chunk).await.unwrap();
+            }
+            send.finish().unwrap();
+        },
+        async {
+            let mut total = 0;
+            while let Some(chunk) = far.read_chunk(usize::MAX, true).await.unwrap() {
+                total += chunk.bytes.len();
+            }
+            total
+        },
+    );
+    assert_eq!((sent, received), ((), 100 * 1024 * 1024));
+    let (now, most) = whole.daemon.memory();
+    eprintln!("100 MiB through: {now} KiB, at most {most} KiB");
+    assert!(most < 48 * MIB, "{most} KiB");
+}
+
+#[tokio::test]
+async fn an_inner_proxy_that_does_not_read_stops_the_sender_and_fills_nothing() {
+    let whole = whole().await;
+    let (sender, mut near, _far) = carried(&whole).await;
+    let before = whole.daemon.memory().1;
+    let chunk = vec![0x5a; 1024 * 1024];
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(stream(&sender, &whole.inner.open(), b"").await);
+    }
+    streams.push((near.0, near.1));
+    for (send, _) in &mut streams {
+        // What can be written without anybody reading is bounded; after that the sender waits.
+        let _ = tokio::time::timeout(Duration::from_millis(100), send.write_all(&chunk)).await;
+    }
+    let most = whole.daemon.memory().1;
+    eprintln!("21 stalled streams: from {before} to {most} KiB");
+    assert!(most < before + 16 * MIB, "from {before} to {most} KiB");
+    near = streams.pop().unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(100), near.0.write_all(&chunk)).await.is_err());
+}
+
+#[tokio::test]
+async fn sigterm_drains_and_ends_with_code_0() {
+    let whole = whole().await;
+    let (_sender, (mut send, mut recv), (mut reply, mut far)) = carried(&whole).await;
+    whole.daemon.signal("TERM");
+    send.finish().unwrap();
+    assert!(soon(far.read_to_end(0)).await.unwrap().is_empty());
+    reply.write_all(b"receipt").await.unwrap();
+    reply.finish().unwrap();
+    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+    let ended = tokio::task::spawn_blocking(move || whole.daemon.wait());
+    assert_eq!(soon(ended).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_killed_proxy_is_recognised_when_it_is_back() {
+    let whole = whole().await;
+    let (sender, ..) = carried(&whole).await;
+    whole.daemon.kill();
+    let config = whole.pki.path("outer.toml");
+    let _daemon = Daemon::start(PROGRAM, &config);
+    let _link = soon(whole.inner.accept()).await;
+    // Whatever the sender says is answered with a reset, long before its idle timeout of 30 seconds.
+    if let Ok((mut send, _recv)) = sender.open_bi().await {
+        let _ = send.write_all(b"x").await;
+    }
+    assert!(matches!(soon(sender.closed()).await, quinn::ConnectionError::Reset));
+}
