@@ -14,8 +14,8 @@ use schleuse_transport::clock::Clock;
 use schleuse_transport::config::{self, ConfigError, Source, Spanned};
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::runtime::available_cores;
-use schleuse_transport::secret::SecretKey;
-use schleuse_transport::tls::{EXAMPLE_MARKER_FILE, Identity, Roots};
+use schleuse_transport::secret::{SecretKey, is_example_file};
+use schleuse_transport::tls::{Identity, Roots};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::members::{Members, Peer};
@@ -57,10 +57,8 @@ impl Config {
     }
 
     fn refuse_examples(&self, path: &Path) -> Result<(), AppError> {
-        let secret_folder = self.settings.cluster_secret.parent();
-        let published = self.identity.is_example()
-            || self.roots.is_example()
-            || secret_folder.is_some_and(|folder| folder.join(EXAMPLE_MARKER_FILE).exists());
+        let published =
+            self.identity.is_example() || self.roots.is_example() || is_example_file(&self.settings.cluster_secret);
         if published && !self.settings.demo {
             let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
             return Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())));

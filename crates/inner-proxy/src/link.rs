@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use quinn::{Connection, ConnectionError, SendStream, WriteError};
-use schleuse_directory::Role;
+use schleuse_directory::{Hex, Role};
 use schleuse_protocol::limits::HEADER_TIMEOUT;
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::frame::FrameType;
@@ -47,9 +47,9 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, _seat: Seat) {
     };
     let refused = refusal_code(StreamRefusal::Refused);
     let members = &worker.shared.members;
-    let known = peer_fingerprint(&connection).and_then(|key| Some((key, members.by_fingerprint(&key)?)));
-    let Some((fingerprint, peer)) = known else {
-        tracing::info!("a connection was refused: its key is valid, but not in the directory");
+    let Some(fingerprint) = peer_fingerprint(&connection) else { return connection.close(refused, b"") };
+    let Some(peer) = members.by_fingerprint(&fingerprint) else {
+        tracing::info!(key = %Hex(fingerprint), "a peer was turned away: its key is not in the directory");
         return connection.close(refused, b"");
     };
     let end = tokio::select! {

@@ -100,6 +100,15 @@ impl Handle {
         let _ = self.shared.offices.connected().wait_for(|connected| *connected >= offices).await;
     }
 
+    /// [`drain`](Self::drain), then [`finished`](Self::finished).
+    ///
+    /// # Errors
+    /// As [`finished`](Self::finished).
+    pub async fn shutdown(self) -> Result<(), AppError> {
+        self.drain();
+        self.finished().await
+    }
+
     /// Waits for the end, which needs [`drain`](Self::drain) or [`stop`](Self::stop).
     ///
     /// # Errors

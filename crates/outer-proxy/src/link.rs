@@ -32,6 +32,7 @@ pub(crate) async fn keep(worker: Worker, peer: InnerPeer, dialler: Endpoint) {
     while let Some(dialled) = worker.shutdown.unless_draining(Link::dial(&peer, &dialler)).await {
         match dialled {
             Ok(link) => {
+                tracing::info!(inner = %peer.id, "linked to an inner proxy");
                 let since = worker.shared.clock.millis();
                 let end = worker.shutdown.unless_draining(link.serve(&worker.inners)).await;
                 worker.inners.unlinked(&peer.id);
@@ -85,7 +86,7 @@ impl<'a> Link<'a> {
                 Some(InnerToOuter::AdmissionKeys(keys)) => {
                     inners.admit_with(id, &keys);
                     inners.linked(id, self.connection.clone());
-                    tracing::info!(inner = %id, "linked to an inner proxy, admission keys are there");
+                    tracing::debug!(inner = %id, "admission keys have come");
                 }
                 Some(InnerToOuter::Drain) => return LinkEnd::Drain,
                 None => return LinkEnd::Lost("it ended the control stream".to_owned()),

@@ -92,6 +92,15 @@ impl Handle {
         self.shutdown.stop();
     }
 
+    /// [`drain`](Self::drain), then [`finished`](Self::finished).
+    ///
+    /// # Errors
+    /// As [`finished`](Self::finished).
+    pub async fn shutdown(self) -> Result<(), AppError> {
+        self.drain();
+        self.finished().await
+    }
+
     /// Waits for the end, which needs [`drain`](Self::drain) or [`stop`](Self::stop).
     ///
     /// # Errors
