@@ -10,7 +10,7 @@ use crate::run;
 /// Writes a configuration beside the network's files.
 fn config(network: &Network, name: &str, text: &str) -> PathBuf {
     let path = network.path(name);
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text).expect("the test is set up");
     path
 }
 

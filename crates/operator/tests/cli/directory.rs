@@ -14,7 +14,7 @@ struct Office {
 
 impl Office {
     fn new() -> Self {
-        let office = Self { folder: tempfile::tempdir().unwrap() };
+        let office = Self { folder: tempfile::tempdir().expect("the test is set up") };
         let ca = office.path("ca");
         run!("pki", "init", ca, "--json").json();
         run!("pki", "issue", ca, "outer-1", "--role", "outer", "--address", "outer.example:443", "--json").json();
@@ -45,7 +45,7 @@ impl Office {
     fn roots(&self) -> PathBuf {
         let public = ["root-1.key", "root-2.key"].map(|name| {
             let made = run!("directory", "keys", "new", self.path(name), "--json").json();
-            made["public_key"].as_str().unwrap().to_owned()
+            made["public_key"].as_str().expect("the test is set up").to_owned()
         });
         let pinned = self.path("root-keys.toml");
         run!("directory", "keys", "pin", pinned, "--threshold", "2", public[0], public[1], "--json").json();

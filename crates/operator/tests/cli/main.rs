@@ -1,6 +1,7 @@
 //! The real binary: each command on its happy path and with what people do wrong, and the exit codes.
 
 mod check;
+mod delivery;
 mod directory;
 mod network;
 mod pki;

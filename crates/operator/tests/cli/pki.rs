@@ -11,7 +11,7 @@ use crate::network::now;
 use crate::run;
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fs::metadata(path).expect("the test is set up").permissions().mode() & 0o777
 }
 
 #[test]
@@ -126,20 +126,22 @@ fn the_example_in_the_repository_is_whole_and_marked() {
 }
 
 fn check_example(example: &Path) {
-    let roots = RootKeys::parse(&fs::read_to_string(example.join("root-keys.toml")).unwrap()).unwrap();
-    let signed = fs::read(example.join("directory.json")).unwrap();
-    let directory = Directory::verify(&signed, &roots, now(), None).unwrap();
-    let source = fs::read_to_string(example.join("directory.toml")).unwrap();
-    assert_eq!(Directory::from_toml(&source).unwrap().version, directory.version());
-    assert!(Roots::load(&example.join("ca.pem")).unwrap().is_example());
+    let roots = RootKeys::parse(&fs::read_to_string(example.join("root-keys.toml")).expect("the test is set up"))
+        .expect("the test is set up");
+    let signed = fs::read(example.join("directory.json")).expect("the test is set up");
+    let directory = Directory::verify(&signed, &roots, now(), None).expect("the test is set up");
+    let source = fs::read_to_string(example.join("directory.toml")).expect("the test is set up");
+    assert_eq!(Directory::from_toml(&source).expect("the test is set up").version, directory.version());
+    assert!(Roots::load(&example.join("ca.pem")).expect("the test is set up").is_example());
     assert!(example.join("roots/EXAMPLE-DO-NOT-USE").exists());
     assert_eq!(directory.members().count(), 4);
     for member in directory.members() {
         let own = example.join(member.id.as_str());
         assert!(own.join("EXAMPLE-DO-NOT-USE").exists(), "{} is not marked", member.id);
         // Not loaded through its file: a checkout does not keep the mode 600.
-        let [certificate, key] = ["cert.pem", "tls.key"].map(|name| fs::read(own.join(name)).unwrap());
-        let identity = Identity::from_pem(&certificate, &key).unwrap();
+        let [certificate, key] =
+            ["cert.pem", "tls.key"].map(|name| fs::read(own.join(name)).expect("the test is set up"));
+        let identity = Identity::from_pem(&certificate, &key).expect("the test is set up");
         assert!(identity.is_example(), "{}", member.id);
         assert!(member.has_fingerprint(&identity.fingerprint()), "{}", member.id);
     }

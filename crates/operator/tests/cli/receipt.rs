@@ -29,8 +29,8 @@ fn verify(network: &Network, receipt: &Path, content: &Path) -> crate::Run {
 
 fn files(network: &Network) -> (std::path::PathBuf, std::path::PathBuf) {
     let (receipt, content) = (network.path("receipt.json"), network.path("list.json"));
-    fs::write(&receipt, network.receipt(CONTENT).to_json()).unwrap();
-    fs::write(&content, CONTENT).unwrap();
+    fs::write(&receipt, network.receipt(CONTENT).to_json()).expect("the test is set up");
+    fs::write(&content, CONTENT).expect("the test is set up");
     (receipt, content)
 }
 

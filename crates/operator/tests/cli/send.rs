@@ -1,4 +1,4 @@
-//! `schleuse send`: what goes wrong before the network and on the way into it. Deliveries are in the tests package.
+//! `schleuse send`: what goes wrong before the network and on the way into it. For deliveries see `delivery.rs`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::{Run, schleuse};
 /// With further arguments.
 fn send(network: &Network, ticket: &Ticket, more: &[OsString]) -> Run {
     let content = network.path("list.json");
-    fs::write(&content, "{}").unwrap();
+    fs::write(&content, "{}").expect("the test is set up");
     let mut arguments: Vec<OsString> = vec!["send".into(), content.into()];
     let files = [("--directory", "directory.json"), ("--root-keys", "root-keys.toml"), ("--ca", "ca.pem")];
     for (flag, file) in files {

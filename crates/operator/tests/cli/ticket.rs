@@ -15,7 +15,7 @@ fn network() -> Network {
 
 fn purpose() -> Purpose {
     Purpose {
-        kind: Some("guest-list".parse().unwrap()),
+        kind: Some("guest-list".parse().expect("the test is set up")),
         sender: None,
         reference: Some("Az 4711".to_owned()),
         period: None,
@@ -136,11 +136,11 @@ fn a_ticket_too_long_for_a_qr_code_is_told() {
 
 /// What a phone would read from the picture.
 fn scan(png: &Path) -> String {
-    let picture = image::open(png).unwrap().to_luma8();
+    let picture = image::open(png).expect("the test is set up").to_luma8();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let mut prepared =
         rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| picture.get_pixel(x as u32, y as u32).0[0]);
     let grids = prepared.detect_grids();
     assert_eq!(grids.len(), 1, "one code in the picture");
-    grids[0].decode().unwrap().1
+    grids[0].decode().expect("the test is set up").1
 }
