@@ -7,6 +7,8 @@
 
 pub mod fuzz;
 
+pub mod simulation;
+
 pub mod network;
 
 pub mod background;

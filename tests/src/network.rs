@@ -227,7 +227,10 @@ impl Network {
         }
         network.write_directory();
         network.write_configs(&plan);
-        network.daemons().for_each(|daemon| daemon.set_env("SCHLEUSE_LOG", &plan.log));
+        network.daemons().for_each(|daemon| {
+            daemon.set_env("SCHLEUSE_LOG", &plan.log);
+            daemon.set_env("NO_COLOR", "1");
+        });
         network
     }
 

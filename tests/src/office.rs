@@ -82,6 +82,17 @@ impl Office {
         }
     }
 
+    /// The inbox's line of a ticket's submission.
+    ///
+    /// # Panics
+    /// It stands there more than once.
+    pub fn submission(&self, ticket: &Ticket) -> Option<Value> {
+        let id = ticket.body().id.to_string();
+        let mut lines: Vec<Value> = self.inbox().into_iter().filter(|line| line["id"] == id).collect();
+        assert!(lines.len() < 2, "{lines:?}");
+        lines.pop()
+    }
+
     /// The content of a ticket's submission.
     pub fn read(&self, ticket: &Ticket) -> Option<Vec<u8>> {
         let answer = self.ask("GET", &format!("/v1/submissions/{}/content", ticket.body().id), "");

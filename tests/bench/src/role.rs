@@ -9,6 +9,7 @@ mod quic;
 mod relay;
 mod vendor_load;
 
+
 use std::io::BufRead;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,7 +20,8 @@ use tokio::sync::mpsc;
 
 use crate::stats::Latencies;
 
-pub(crate) use office_api::OfficeApi;
+use office_api::OfficeApi;
+pub(crate) use quic::NAME as NAIVE_NAME;
 
 /// What a process does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub(crate) enum Role {
     Answer { keys: PathBuf, reply: usize },
     /// Resets every stream as soon as its first bytes are there.
     Refuse { keys: PathBuf },
+    /// Keeps connections, with quinn's own limits.
+    Hold { keys: PathBuf },
     /// Joins every stream with one of its single connection to `next`.
     Relay { keys: PathBuf, next: SocketAddr },
     /// Passes every packet on after a while.
@@ -101,6 +105,7 @@ impl Role {
         match self {
             Self::Answer { .. } => "the answering server",
             Self::Refuse { .. } => "the refusing server",
+            Self::Hold { .. } => "the holding server",
             Self::Relay { .. } => "the naive relay",
             Self::Delay { .. } => "the delaying forwarder",
             Self::NaiveLoad { .. } => "the naive load generator",
@@ -123,6 +128,7 @@ impl Role {
         match self {
             Self::Answer { keys, reply } => answer::answer(&keys, reply).await,
             Self::Refuse { keys } => answer::refuse(&keys).await,
+            Self::Hold { keys } => answer::hold(&keys).await,
             Self::Relay { keys, next } => relay::run(&keys, next).await,
             Self::Delay { to, millis } => delay::run(to, std::time::Duration::from_millis(millis)).await,
             Self::NaiveLoad { keys, target, connections } => naive_load::run(&keys, target, connections).await,

@@ -32,7 +32,8 @@ impl Links {
 
     /// Returns the links that are gone.
     pub(super) fn drop_office(&mut self, gone: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
-        let dropped: Vec<_> = self.inner_office.iter().copied().filter(|(inner, office)| gone(*inner, *office)).collect();
+        let dropped: Vec<_> =
+            self.inner_office.iter().copied().filter(|(inner, office)| gone(*inner, *office)).collect();
         self.inner_office.retain(|pair| !dropped.contains(pair));
         dropped
     }

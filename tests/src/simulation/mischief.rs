@@ -3,10 +3,10 @@
 use schleuse_protocol::wire::frame::{FrameReader, encode_raw};
 use schleuse_protocol::wire::label::MemberId;
 
+use super::FAULTS_END;
 use super::net::{HopId, Side};
 use super::relays::InnerKeys;
 use super::world::{Agent, Event, Party, World};
-use super::FAULTS_END;
 
 /// What a malicious proxy does to one direction of one stream, frame by frame.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Mangler {
     }
 
     fn pass_frame(&mut self, world: &mut World, mut frame: Vec<u8>, out: &mut Vec<u8>) {
-        let dice = if world.is_calm() { 999 } else { world.random(0, 199) };
+        let dice = if world.is_calm() { 999 } else { world.random(0, 79) };
         world.tally.tampered += u64::from(dice < 6);
         match dice {
             0 | 1 => {
@@ -90,7 +90,7 @@ impl World {
             5..=6 => self.crash_somebody(),
             _ => self.replay_something(),
         }
-        let next = self.now + self.random(200, 12_000);
+        let next = self.now + self.random(50, 5_000);
         if next < FAULTS_END {
             self.schedule(next, Event::Trouble);
         }
@@ -114,7 +114,11 @@ impl World {
     fn crash_somebody(&mut self) {
         let choices = [self.apps.len(), self.outers.len(), self.inners.len(), self.offices.len()];
         let kind = self.random(0, 3) as usize;
-        let which = self.random(0, choices[kind] as u64 - 1) as usize;
+        let mut which = self.random(0, choices[kind] as u64 - 1) as usize;
+        if kind == 0 {
+            // Rather one that is sending.
+            which = (0..choices[0]).find(|app| self.apps[*app].is_sending()).unwrap_or(which);
+        }
         let constructors = [Party::Sender, Party::Outer, Party::Inner, Party::Office];
         self.crash(constructors[kind](which));
     }

@@ -68,13 +68,15 @@ pub(super) struct Hop {
     pipes: [Pipe; 2],
     /// Nothing arrives any more.
     broken: bool,
+    /// Bytes per millisecond.
+    speed: u64,
     /// Which sides have noticed.
     lost: [bool; 2],
 }
 
 impl Hop {
-    pub(super) fn new(client: AgentId, server: AgentId) -> Self {
-        Self { agents: [client, server], pipes: Default::default(), broken: false, lost: [false; 2] }
+    fn new(client: AgentId, server: AgentId, speed: u64) -> Self {
+        Self { agents: [client, server], pipes: Default::default(), broken: false, speed, lost: [false; 2] }
     }
 
     pub(super) fn agent(&self, side: Side) -> AgentId {
@@ -90,11 +92,6 @@ impl Hop {
             Direction::ToOffice => &mut self.pipes[0],
             Direction::ToSender => &mut self.pipes[1],
         }
-    }
-
-    /// The next thing to read, if any.
-    pub(super) fn peek(&mut self, side: Side) -> bool {
-        !self.pipe(side.reads()).arrived.is_empty()
     }
 
     pub(super) fn can_write(&mut self, side: Side) -> bool {
@@ -115,6 +112,13 @@ impl Hop {
 }
 
 impl World {
+    /// A new stream between two agents. Some lines are slow.
+    pub(super) fn open_hop(&mut self, client: AgentId, server: AgentId) -> HopId {
+        let speed = if self.chance(0.5) { self.random(10, 100) } else { self.random(100, 5_000) };
+        self.hops.push(Hop::new(client, server, speed));
+        self.hops.len() - 1
+    }
+
     /// Writes in pieces, each of which may arrive when it likes, in order.
     pub(super) fn write(&mut self, hop: HopId, side: Side, bytes: &[u8]) {
         let mut rest = bytes;
@@ -142,13 +146,17 @@ impl World {
 
     fn send(&mut self, hop: HopId, side: Side, chunk: Chunk) {
         let at = self.now + self.latency();
+        let speed = self.hops[hop].speed;
         let pipe = self.hops[hop].pipe(side.writes());
         // A reset or a stop may overtake data, as in QUIC.
-        let at = match chunk {
-            Chunk::Data(_) | Chunk::Fin => at.max(pipe.last_arrival),
+        let at = match &chunk {
+            Chunk::Data(bytes) => at.max(pipe.last_arrival + bytes.len() as u64 / speed),
+            Chunk::Fin => at.max(pipe.last_arrival),
             Chunk::Reset(_) | Chunk::Stop(_) => at,
         };
-        pipe.last_arrival = pipe.last_arrival.max(at);
+        if matches!(chunk, Chunk::Data(_) | Chunk::Fin) {
+            pipe.last_arrival = at;
+        }
         self.schedule(at, Event::Arrive { hop, side, chunk });
     }
 

@@ -15,7 +15,7 @@ use schleuse_protocol::wire::token::{RouteClaims, RouteNonce, RouteToken};
 use schleuse_seal::RouteSealer;
 
 use super::mischief::{Mangler, Recording};
-use super::net::{Chunk, Hop, HopId, Side};
+use super::net::{Chunk, HopId, Side};
 use super::office::OfficeConn;
 use super::world::{Agent, AgentId, Party, World};
 
@@ -267,8 +267,7 @@ impl World {
 
     pub(super) fn open_to_inner(&mut self, client: AgentId, inner: usize) -> HopId {
         let server = self.spawn(Party::Inner(inner));
-        let hop = self.hops.len();
-        self.hops.push(Hop::new(client, server));
+        let hop = self.open_hop(client, server);
         self.agents[server] = Some(Agent::Relay(Box::new(RelayConn::inner(self, inner, hop))));
         self.schedule(self.now, super::world::Event::Wake { agent: server });
         hop
@@ -276,8 +275,7 @@ impl World {
 
     pub(super) fn open_to_office(&mut self, client: AgentId, office: usize) -> HopId {
         let server = self.spawn(Party::Office(office));
-        let hop = self.hops.len();
-        self.hops.push(Hop::new(client, server));
+        let hop = self.open_hop(client, server);
         self.agents[server] = Some(Agent::Office(Box::new(OfficeConn::new(self, office, hop))));
         self.schedule(self.now, super::world::Event::Wake { agent: server });
         hop

@@ -62,7 +62,9 @@ pub(super) enum Agent {
     Relay(Box<RelayConn>),
     Office(Box<OfficeConn>),
     /// A malicious proxy that sends what it recorded.
-    Replayer { hop: HopId },
+    Replayer {
+        hop: HopId,
+    },
 }
 
 pub(super) struct World {

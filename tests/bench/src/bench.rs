@@ -1,0 +1,167 @@
+//! What all figures share: the plan, the programs, the report.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::child::Child;
+use crate::net::{Programs, naive_keys};
+use crate::report::{Machine, Report};
+use crate::role::{ClosedLoop, OpenLoop, Order, Role, Said};
+use crate::stats::Latencies;
+
+/// How long and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) repetitions: usize,
+    pub(crate) warm_up: f64,
+    /// Of one window.
+    pub(crate) seconds: f64,
+    pub(crate) bulk_bytes: u64,
+    /// Offices connected in the stages of the growing network.
+    pub(crate) stages: &'static [usize],
+}
+
+impl Plan {
+    /// The figures that count.
+    pub(crate) const FULL: Self = Self {
+        repetitions: 5,
+        warm_up: 0.7,
+        seconds: 3.0,
+        bulk_bytes: 256 * 1024 * 1024,
+        stages: &[1, 10, 110, 1_000, 10_000],
+    };
+
+    /// Whether everything works; its figures mean little.
+    pub(crate) const QUICK: Self = Self {
+        repetitions: 2,
+        warm_up: 0.2,
+        seconds: 0.5,
+        bulk_bytes: 16 * 1024 * 1024,
+        stages: &[1, 10, 110],
+    };
+
+    /// Idle connections at the largest stage.
+    pub(crate) fn most_offices(&self) -> usize {
+        self.stages.last().copied().unwrap_or(1)
+    }
+
+    pub(crate) fn closed(&self, in_flight: usize, suite: u8) -> ClosedLoop {
+        ClosedLoop { in_flight, warm_up: self.warm_up, seconds: self.seconds, suite }
+    }
+
+    pub(crate) fn open(&self, rate: f64) -> OpenLoop {
+        OpenLoop { rate, warm_up: self.warm_up, seconds: self.seconds }
+    }
+}
+
+/// The state of a run.
+pub(crate) struct Bench {
+    pub(crate) plan: Plan,
+    pub(crate) programs: Programs,
+    pub(crate) report: Report,
+    /// Certificate and key of the references.
+    pub(crate) keys: PathBuf,
+    _keys_folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new(plan: Plan) -> Result<Self> {
+        let (folder, keys) = naive_keys()?;
+        let report = Report { machine: Machine::here(), repetitions: plan.repetitions, ..Report::default() };
+        Ok(Self { plan, programs: Programs::build()?, report, keys, _keys_folder: folder })
+    }
+}
+
+/// What a closed loop gave, and what it took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throughput {
+    pub(crate) per_second: f64,
+    /// CPU time of what was watched, per completed job, in microseconds.
+    pub(crate) cpu_micros: f64,
+    /// The same of all processes together.
+    pub(crate) all_cpu_micros: f64,
+}
+
+/// Runs a closed loop; `watched` and `all` tell CPU time so far, and are asked at both ends of the window.
+pub(crate) fn run_closed(
+    generator: &mut Child,
+    order: &Order,
+    watched: impl Fn() -> Result<Duration>,
+    all: impl Fn(&Child) -> Result<Duration>,
+) -> Result<Throughput> {
+    generator.tell(order)?;
+    let Said::WindowBegins = generator.hear()? else { bail!("the window does not begin") };
+    let before = (watched()?, all(generator)?);
+    let Said::WindowEnds { done, seconds } = generator.hear()? else { bail!("the window does not end") };
+    let after = (watched()?, all(generator)?);
+    let Said::Idle = generator.hear()? else { bail!("the load does not end") };
+    if done == 0 {
+        bail!("nothing was completed within the window");
+    }
+    // Counts of a few seconds are far below what an f64 holds exactly.
+    #[allow(clippy::cast_precision_loss)]
+    let done = done as f64;
+    let micros = |before: Duration, after: Duration| (after.saturating_sub(before)).as_secs_f64() * 1e6 / done;
+    Ok(Throughput {
+        per_second: done / seconds,
+        cpu_micros: micros(before.0, after.0),
+        all_cpu_micros: micros(before.1, after.1),
+    })
+}
+
+/// Has something done that yields latencies.
+pub(crate) fn run_latencies(generator: &mut Child, order: &Order) -> Result<Latencies> {
+    generator.tell(order)?;
+    let Said::Took(latencies) = generator.hear()? else { bail!("no latencies came") };
+    let Said::Idle = generator.hear()? else { bail!("the load does not end") };
+    Ok(latencies)
+}
+
+/// Has something done that yields seconds.
+pub(crate) fn run_timed(generator: &mut Child, order: &Order) -> Result<f64> {
+    generator.tell(order)?;
+    let Said::TookSeconds(seconds) = generator.hear()? else { bail!("no time came") };
+    let Said::Idle = generator.hear()? else { bail!("the load does not end") };
+    Ok(seconds)
+}
+
+/// Has something done that yields nothing.
+pub(crate) fn run_silent(child: &mut Child, order: &Order) -> Result<()> {
+    child.tell(order)?;
+    let Said::Idle = child.hear()? else { bail!("the order was not carried out") };
+    Ok(())
+}
+
+/// The references of the network: a server behind two naive relays, and a generator that dials the first.
+pub(crate) struct Chain {
+    pub(crate) server: Child,
+    pub(crate) relays: [Child; 2],
+    pub(crate) generator: Child,
+}
+
+/// Connections of every generator, naive or not.
+pub(crate) const CONNECTIONS: usize = 4;
+/// Bytes of the references' answers: those of a sealed receipt.
+const REPLY: usize = 512;
+
+impl Chain {
+    pub(crate) fn start(bench: &Bench) -> Result<Self> {
+        let keys = || bench.keys.clone();
+        let server = Child::start(&Role::Answer { keys: keys(), reply: REPLY })?;
+        let second = Child::start(&Role::Relay { keys: keys(), next: server.address()? })?;
+        let first = Child::start(&Role::Relay { keys: keys(), next: second.address()? })?;
+        let target = first.address()?;
+        let generator = Child::start(&Role::NaiveLoad { keys: keys(), target, connections: CONNECTIONS })?;
+        Ok(Self { server, relays: [first, second], generator })
+    }
+
+    /// A closed loop; what is watched are the two relays.
+    pub(crate) fn closed(&mut self, order: ClosedLoop) -> Result<Throughput> {
+        let Self { server, relays, generator } = self;
+        let watched = || Ok(relays[0].cpu_time()? + relays[1].cpu_time()?);
+        let all = |generator: &Child| Ok(watched()? + server.cpu_time()? + generator.cpu_time()?);
+        run_closed(generator, &Order::Closed(order), watched, all)
+    }
+}

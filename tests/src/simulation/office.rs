@@ -1,0 +1,267 @@
+//! The offices: machines, leases of tickets, one writer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use schleuse_protocol::office::{OfficeAction, OfficePolicy, OfficeStream, TicketState, TokenPool};
+use schleuse_protocol::time::{Millis, UnixSeconds};
+use schleuse_protocol::wire::hello::{Intro, Language};
+use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::refusal::STOP_ENOUGH;
+use schleuse_protocol::wire::reply::Reason;
+use schleuse_protocol::wire::ticket::{TicketBody, TicketId};
+use schleuse_seal::Office;
+
+use super::check;
+use super::net::{Chunk, HopId, Side};
+use super::store::{Answer, Command, Store};
+use super::world::{Agent, AgentId, Event, World};
+
+/// An office.
+pub(super) struct OfficeParty {
+    pub(super) id: MemberId,
+    pub(super) up: bool,
+    /// How often it has started: answers of an earlier life reach nobody.
+    pub(super) life: u32,
+    pub(super) seal: Arc<Office>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) pool: TokenPool,
+    pub(super) store: Store,
+    leases: BTreeMap<TicketId, Lease>,
+    is_committing: bool,
+    answers: VecDeque<(AgentId, Answer)>,
+}
+
+struct Lease {
+    agent: AgentId,
+    attempt: u64,
+    digest: [u8; 32],
+}
+
+/// Who may send what.
+pub(super) struct Policy {
+    pub(super) keys: BTreeMap<MemberId, [u8; 32]>,
+    pub(super) forbidden: Option<MemberId>,
+    pub(super) max_length: u64,
+}
+
+impl OfficePolicy for Policy {
+    fn admit(&self, _: &TicketBody, intro: &Intro, _: UnixSeconds) -> Result<u64, Reason> {
+        if intro.sender.is_some() && intro.sender == self.forbidden {
+            return Err(Reason::NotPermitted);
+        }
+        Ok(self.max_length)
+    }
+
+    fn signing_key(&self, member: &MemberId) -> Option<[u8; 32]> {
+        self.keys.get(member).copied()
+    }
+
+    fn refusal_text(&self, reason: Reason, _: Language) -> String {
+        format!("{reason:?}")
+    }
+}
+
+/// One stream at an office.
+pub(super) struct OfficeConn {
+    office: usize,
+    hop: HopId,
+    stream: OfficeStream<Arc<Office>, Arc<Policy>>,
+    ticket: Option<TicketId>,
+}
+
+impl OfficeConn {
+    pub(super) fn new(world: &World, office: usize, hop: HopId) -> Self {
+        let party = &world.offices[office];
+        let stream = OfficeStream::new(party.seal.clone(), party.policy.clone(), world.clock());
+        Self { office, hop, stream, ticket: None }
+    }
+}
+
+impl OfficeParty {
+    pub(super) fn new(id: MemberId, seal: Arc<Office>, policy: Arc<Policy>) -> Self {
+        Self {
+            id,
+            up: true,
+            life: 0,
+            seal,
+            policy,
+            pool: TokenPool::new(4),
+            store: Store::default(),
+            leases: BTreeMap::new(),
+            is_committing: false,
+            answers: VecDeque::new(),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn step_office(&mut self, id: AgentId, mut conn: Box<OfficeConn>) -> (Option<Agent>, Option<Millis>) {
+        let now = self.clock();
+        conn.stream.handle_timeout(now);
+        while conn.stream.wants_data() {
+            match self.read(conn.hop, Side::Server) {
+                Some(Chunk::Data(bytes)) => conn.stream.handle_data(&bytes, now),
+                Some(_) => conn.stream.handle_end(now),
+                None => break,
+            }
+            self.obey(id, &mut conn);
+        }
+        let hop = &mut self.hops[conn.hop];
+        if hop.was_reset(Side::Server).is_some() || hop.is_lost(Side::Server) {
+            conn.stream.handle_lost(now);
+        }
+        self.obey(id, &mut conn);
+        if conn.stream.is_finished() {
+            self.release(id, &conn);
+            return (None, None);
+        }
+        let wake = conn.stream.poll_timeout();
+        (Some(Agent::Office(conn)), wake)
+    }
+
+    fn obey(&mut self, id: AgentId, conn: &mut OfficeConn) {
+        while let Some(action) = conn.stream.poll_action() {
+            let command = match action {
+                OfficeAction::LookUp { nonce } => Command::LookUp(nonce),
+                OfficeAction::Claim { ticket, attempt, digest } => {
+                    conn.ticket = Some(ticket);
+                    match self.take_lease(id, conn, Lease { agent: id, attempt, digest }) {
+                        true => Command::ReadState(ticket),
+                        false => continue,
+                    }
+                }
+                OfficeAction::ReadBack { ticket, position } => {
+                    self.tally.read_back += 1;
+                    Command::ReadBack(ticket, position)
+                }
+                OfficeAction::Begin { ticket, attempt, digest, storage_key, .. } => {
+                    Command::Begin { ticket, attempt, digest, key: storage_key }
+                }
+                OfficeAction::Store { ticket, attempt, position, ciphertext, .. } => {
+                    Command::Store { ticket, attempt, position, ciphertext }
+                }
+                OfficeAction::Finish { ticket, attempt, position, ciphertext, trailer, receipt } => {
+                    Command::Finish { ticket, attempt, position, ciphertext, trailer, receipt }
+                }
+                OfficeAction::Discard { ticket, attempt } => Command::Discard { ticket, attempt },
+                OfficeAction::Send(bytes) => {
+                    self.write(conn.hop, Side::Server, &bytes);
+                    continue;
+                }
+                OfficeAction::FinishStream => {
+                    self.fin(conn.hop, Side::Server);
+                    self.stop(conn.hop, Side::Server, STOP_ENOUGH);
+                    continue;
+                }
+                OfficeAction::Reset(refusal) => {
+                    self.reset(conn.hop, Side::Server, refusal.code());
+                    continue;
+                }
+            };
+            self.queue_command(id, conn.office, command);
+        }
+    }
+
+    /// Everything goes through the one writer, in order: so a stream that took the lease over reads the ticket's state
+    /// after the writes of the one before it.
+    fn queue_command(&mut self, id: AgentId, office: usize, command: Command) {
+        self.offices[office].store.queue(id, command);
+        if !std::mem::replace(&mut self.offices[office].is_committing, true) {
+            let slow = if self.is_calm() { 5 } else { 60 };
+            self.schedule_in(1, slow, Event::Commit { office });
+        }
+    }
+
+    /// Returns whether the lease was taken; otherwise the stream has its answer.
+    fn take_lease(&mut self, id: AgentId, conn: &mut OfficeConn, lease: Lease) -> bool {
+        let ticket = conn.ticket.expect("claimed");
+        if let Some(held) = self.offices[conn.office].leases.get(&ticket).filter(|held| held.agent != id) {
+            let (holder, attempt, digest) = (held.agent, held.attempt, held.digest);
+            if attempt > lease.attempt {
+                let state = TicketState::Unfinished { attempt, digest, next: 0 };
+                conn.stream.handle_claimed(state, self.clock());
+                return false;
+            }
+            self.tally.taken_over += 1;
+            let now = self.clock();
+            if let Some(Agent::Office(older)) = &mut self.agents[holder] {
+                older.stream.handle_superseded(now);
+                self.schedule(self.now, Event::Wake { agent: holder });
+            }
+        }
+        self.offices[conn.office].leases.insert(ticket, lease);
+        true
+    }
+
+    fn release(&mut self, id: AgentId, conn: &OfficeConn) {
+        let leases = &mut self.offices[conn.office].leases;
+        if let Some(ticket) = conn.ticket.filter(|ticket| leases.get(ticket).is_some_and(|lease| lease.agent == id)) {
+            leases.remove(&ticket);
+        }
+    }
+
+    /// The writer's transaction: from here on its content survives a crash; that it did is told later.
+    pub(super) fn commit(&mut self, office: usize) {
+        let disk_is_full = !self.is_calm() && self.chance(0.01);
+        let party = &mut self.offices[office];
+        party.is_committing = false;
+        let before = party.store.completed.len();
+        let answers = party.store.commit(|| disk_is_full);
+        party.answers.extend(answers);
+        let life = party.life;
+        for index in before..self.offices[office].store.completed.len() {
+            check::completion(self, office, index);
+            if self.chance(0.05) {
+                self.schedule_in(1_000, 100_000, Event::Delete { office });
+            }
+        }
+        self.schedule_in(1, 20, Event::Answer { office, life });
+    }
+
+    pub(super) fn answer(&mut self, office: usize, life: u32) {
+        if self.offices[office].life != life {
+            return;
+        }
+        let now = self.clock();
+        while let Some((agent, answer)) = self.offices[office].answers.pop_front() {
+            if let Some(Agent::Office(conn)) = &mut self.agents[agent] {
+                match answer {
+                    Answer::Ticket(found) => conn.stream.handle_ticket(found, now),
+                    Answer::State(state) => conn.stream.handle_claimed(state, now),
+                    Answer::ReadBack(position, segment) => {
+                        conn.stream.handle_read_back(position, segment.as_deref(), now);
+                    }
+                    Answer::Stored(next) => conn.stream.handle_stored(next, now),
+                    Answer::StoreFailed(reason) => conn.stream.handle_store_failed(reason, now),
+                    Answer::Finished(outcome) => conn.stream.handle_finished(outcome, now),
+                }
+            }
+            self.step(agent);
+        }
+    }
+
+    /// The office deletes its oldest submission, and tells the inner proxies that its tokens have done their work.
+    pub(super) fn delete_one(&mut self, office: usize) {
+        let store = &mut self.offices[office].store;
+        let ticket = store.completed.iter().copied().find(|ticket| !store.is_deleted(*ticket));
+        let Some(ticket) = ticket else { return };
+        let nonces = store.delete(ticket);
+        let (now, id) = (self.clock().unix, self.offices[office].id);
+        for (inner, nonce) in (0..self.inners.len()).flat_map(|inner| nonces.iter().map(move |nonce| (inner, *nonce))) {
+            if self.links.has_office(inner, office) {
+                self.inners[inner].keys.borrow_mut().used.report(id, nonce, now);
+            }
+        }
+    }
+
+    pub(super) fn crash_office(&mut self, office: usize) {
+        let party = &mut self.offices[office];
+        party.up = false;
+        party.life += 1;
+        party.store.crash();
+        party.answers.clear();
+        party.leases.clear();
+        party.pool = TokenPool::new(4);
+    }
+}
