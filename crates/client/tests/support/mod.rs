@@ -1,7 +1,7 @@
 //! A network of one machine for the client's tests: outer proxies that play the whole way to the office themselves, with
 //! the real seal, so that each can misbehave exactly as a test wants.
 
-#![allow(dead_code)] // each test file uses a part of it
+#![allow(dead_code, unused_imports)] // each test file uses a part of it
 
 mod office;
 mod outer;
