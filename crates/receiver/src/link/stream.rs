@@ -47,7 +47,7 @@ pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, p
         waiting: VecDeque::new(),
         claimed: None,
         lease: None,
-        receipt_sent: false,
+        answered_with: None,
     };
     stream.run().await;
     stream.settle().await;
@@ -66,7 +66,14 @@ struct Stream {
     /// The attempt that the lease is for.
     claimed: Option<Attempt>,
     lease: Option<Lease>,
-    receipt_sent: bool,
+    answered_with: Option<LastWord>,
+}
+
+/// How the office ended its side of a stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastWord {
+    Refusal,
+    Receipt,
 }
 
 /// An answer to come, and what it answers.
@@ -147,7 +154,7 @@ impl Stream {
             (Kind::Finish, Ok(Outcome::Finished(receipt))) => {
                 self.core.completed.notify_one();
                 crash::point("before-receipt", "");
-                self.receipt_sent = true;
+                self.answered_with = Some(LastWord::Receipt);
                 self.machine.handle_finished(Ok(receipt), now);
             }
             (Kind::Finish, Err(error)) => self.machine.handle_finished(Err(reason(&error)), now),
@@ -166,6 +173,7 @@ impl Stream {
             OfficeAction::ReadBack { ticket, position } => self.read_back(ticket, position).await,
             OfficeAction::Send(bytes) => self.write(bytes).await,
             OfficeAction::FinishStream => {
+                self.answered_with.get_or_insert(LastWord::Refusal);
                 let _ = self.send.finish();
                 let _ = self.recv.stop(VarInt::from_u64(STOP_ENOUGH).expect("a small number"));
             }
@@ -290,11 +298,13 @@ impl Stream {
         self.lease = None;
     }
 
-    /// Waits until the peer has what was sent: a daemon that stops closes its connections after its streams.
+    /// Waits until the peer has the last word: a daemon that stops closes its connections after its streams.
     async fn flush(&mut self) {
+        // A reset stream is never acknowledged as a whole.
+        let Some(last_word) = self.answered_with else { return };
         let flushed = self.core.shutdown.unless_stopped(self.send.stopped());
         let _ = tokio::time::timeout(IDLE_TIMEOUT, flushed).await;
-        if self.receipt_sent {
+        if last_word == LastWord::Receipt {
             crash::point("after-receipt-sent", "");
         }
     }

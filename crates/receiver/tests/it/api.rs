@@ -1,0 +1,155 @@
+//! The local API over a real Unix socket and a real port.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use schleuse_receiver::config::{Loopback, UnixSocket};
+use schleuse_receiver::{Config, Handle};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::network::{Network, soon, until, write_secret};
+use crate::sender::{Attempt, VENDOR};
+
+/// Status and body of one request, as bytes on the wire: the other side of hyper.
+async fn ask(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+    body: &str,
+    extra: &str,
+) -> (u16, Vec<u8>) {
+    let text = format!(
+        "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: \
+         {}\r\n{extra}\r\n{body}",
+        body.len()
+    );
+    soon(stream.write_all(text.as_bytes())).await.expect("a request");
+    let mut answer = Vec::new();
+    soon(stream.read_to_end(&mut answer)).await.expect("an answer");
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    let status = std::str::from_utf8(&answer[9..12]).expect("digits").parse().expect("a status");
+    (status, answer.split_off(end))
+}
+
+async fn on_socket(network: &Network, request: &str, body: &str) -> (u16, Vec<u8>) {
+    ask(UnixStream::connect(network.path("api.sock")).await.expect("the socket"), request, body, "").await
+}
+
+async fn json_on_socket(network: &Network, request: &str, body: &Value) -> (u16, Value) {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let (status, answer) = on_socket(network, request, &body).await;
+    (status, serde_json::from_slice(&answer).expect("JSON"))
+}
+
+fn config(network: &Network) -> Config {
+    let mut config = network.config();
+    config.api.socket = Some(UnixSocket { path: network.path("api.sock"), mode: 0o660 });
+    config
+}
+
+async fn office(network: &Network) -> Handle {
+    network.office_with(config(network)).await
+}
+
+#[tokio::test]
+async fn a_submission_is_asked_for_listed_read_and_deleted() {
+    let network = Network::new().await;
+    let office = office(&network).await;
+    let mode = std::fs::metadata(network.path("api.sock")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o660);
+    let body = json!({ "sender": "any-member", "kind": "guest-list", "reference": "Az. 1", "valid_seconds": 3600 });
+    let (status, minted) = json_on_socket(&network, "POST /v1/tickets", &body).await;
+    assert_eq!((status, &minted["routes"]), (201, &json!(1)), "{minted}");
+    let ticket: schleuse_protocol::wire::ticket::Ticket = minted["ticket"].as_str().unwrap().parse().unwrap();
+    assert_eq!(minted["id"], json!(ticket.body().id.to_string()));
+    let content = schleuse_payload::generate::guest_list_json(30, 7);
+    Attempt::new(&network, &ticket, &VENDOR, content.clone()).receipt().await;
+    let path = format!("/v1/submissions/{}", ticket.body().id);
+    let submission = until(|| async {
+        let (status, view) = json_on_socket(&network, &format!("GET {path}"), &Value::Null).await;
+        assert_eq!(status, 200, "{view}");
+        (!view["findings"].is_null()).then_some(view)
+    })
+    .await;
+    assert_eq!(submission["findings"]["people"], json!(30));
+    assert_eq!((&submission["sender"], &submission["reference"]), (&json!("vendor-1"), &json!("Az. 1")));
+    let (status, page) = json_on_socket(&network, "GET /v1/inbox?limit=1", &Value::Null).await;
+    assert_eq!((status, &page["submissions"][0]), (200, &submission));
+    let next = format!("GET /v1/inbox?limit=1&after={}", page["next"].as_str().unwrap());
+    let (_, page) = json_on_socket(&network, &next, &Value::Null).await;
+    assert_eq!(page, json!({ "submissions": [], "next": null }));
+    let (status, bytes) = on_socket(&network, &format!("GET {path}/content"), "").await;
+    assert_eq!((status, bytes), (200, content));
+    let (status, deleted) = json_on_socket(&network, &format!("DELETE {path}"), &Value::Null).await;
+    assert_eq!((status, deleted), (200, json!({ "deleted": ticket.body().id.to_string() })));
+    for request in [format!("DELETE {path}"), format!("GET {path}"), format!("GET {path}/content")] {
+        let (status, error) = json_on_socket(&network, &request, &Value::Null).await;
+        assert_eq!((status, &error["error"]), (404, &json!("not-found")), "{request}");
+    }
+    let (status, view) = json_on_socket(&network, "GET /v1/status", &Value::Null).await;
+    assert_eq!(status, 200);
+    assert_eq!((&view["office"], &view["links"][0]["up"]), (&json!("ga-koeln"), &json!(true)));
+    soon(office.shutdown()).await;
+    assert!(!network.path("api.sock").exists(), "the socket stays behind");
+}
+
+#[tokio::test]
+async fn a_bad_request_is_told_what_is_wrong() {
+    let network = Network::new().await;
+    let office = office(&network).await;
+    for (request, body, status, part) in [
+        ("POST /v1/tickets", "{", 400, "JSON"),
+        ("POST /v1/tickets", "{\"sendr\":\"x\"}", 400, "sendr"),
+        ("POST /v1/tickets", "{\"suite\":3}", 400, "suite 3"),
+        ("POST /v1/tickets", "{\"valid_seconds\":99999999}", 400, "480 hours"),
+        ("GET /v1/inbox?after=x", "", 400, "after"),
+        ("GET /v1/inbox?limit=x", "", 400, "limit"),
+        ("GET /v1/submissions/..%2f", "", 400, "32"),
+        ("GET /v1/nothing", "", 404, "nothing"),
+    ] {
+        let (found, answer) = on_socket(&network, request, body).await;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(found == status && answer.contains(part), "{request} {body}: {found} {answer}");
+        assert!(answer.contains("\"message\""), "{answer}");
+    }
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn loopback_opens_only_to_the_token() {
+    let network = Network::new().await;
+    let token = "0123456789abcdef0123456789abcdef";
+    write_secret(&network.path("token"), &format!("{token}\n"));
+    let mut config = config(&network);
+    let listen = "127.0.0.1:0".parse().unwrap();
+    config.api.loopback = Some(Loopback { listen, token_file: network.path("token") });
+    let office = network.office_with(config).await;
+    let address = office.api_address().unwrap();
+    for (extra, expected) in [
+        (format!("authorization: Bearer {token}\r\n"), 200),
+        (String::new(), 401),
+        (format!("authorization: Bearer {token}0\r\n"), 401),
+        (format!("authorization: Bearer 1{}\r\n", &token[1..]), 401),
+        (format!("authorization: Basic {token}\r\n"), 401),
+    ] {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (status, _) = ask(stream, "GET /v1/status", "", &extra).await;
+        assert_eq!(status, expected, "{extra}");
+    }
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
+    let network = Network::new().await;
+    drop(std::os::unix::net::UnixListener::bind(network.path("api.sock")).unwrap());
+    let running = office(&network).await;
+    let other = Network::new().await;
+    let mut config = other.config();
+    config.api.socket = Some(UnixSocket { path: network.path("api.sock"), mode: 0o600 });
+    let error = schleuse_receiver::Receiver::start(config).await.err().unwrap();
+    assert!(error.to_string().contains("in use"), "{error}");
+    let (status, _) = on_socket(&network, "GET /v1/status", "").await;
+    assert_eq!(status, 200);
+    soon(running.shutdown()).await;
+}

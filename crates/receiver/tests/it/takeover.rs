@@ -1,0 +1,61 @@
+//! Two streams for one ticket.
+
+use schleuse_protocol::sender::{SenderEvent, SenderFailure};
+use schleuse_protocol::wire::reply::Reason;
+use schleuse_receiver::MintRequest;
+
+use crate::network::{Network, soon};
+use crate::sender::{Attempt, NAMELESS, Who};
+use crate::submit::content;
+
+fn progressed(event: &SenderEvent) -> bool {
+    matches!(event, SenderEvent::Progress { stored_segments: 3.. })
+}
+
+#[tokio::test]
+async fn a_newer_attempt_takes_a_running_upload_over() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    let ticket = office.mint(&MintRequest::default()).await.unwrap();
+    let mut older = Attempt::new(&network, &ticket, &NAMELESS, content(3_000_000));
+    older.run_until(progressed).await;
+    let newer = Who { attempt: 9, ..NAMELESS };
+    let mut newer = Attempt::new(&network, &ticket, &newer, content(1_000_000));
+    let receipt = newer.receipt().await;
+    assert_eq!(older.failure().await, SenderFailure::Lost);
+    older.drop_connection();
+    assert_eq!(older.refusal().await, Reason::AlreadyUsed);
+    assert_eq!(receipt.body().length, 1_000_000);
+    assert_eq!(**office.read(ticket.body().id).await.unwrap().unwrap(), content(1_000_000));
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn an_older_attempt_does_not_disturb_a_running_upload() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    let ticket = office.mint(&MintRequest::default()).await.unwrap();
+    let running = Who { attempt: 9, ..NAMELESS };
+    let mut running = Attempt::new(&network, &ticket, &running, content(3_000_000));
+    running.run_until(progressed).await;
+    let mut replayed = Attempt::new(&network, &ticket, &NAMELESS, content(10));
+    assert_eq!(replayed.refusal().await, Reason::Superseded(9));
+    running.receipt().await;
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn the_same_upload_goes_on_over_another_stream_while_the_first_hangs() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    let ticket = office.mint(&MintRequest::default()).await.unwrap();
+    let bytes = content(3_000_000);
+    let mut hanging = Attempt::new(&network, &ticket, &NAMELESS, bytes.clone());
+    hanging.run_until(progressed).await;
+    let old_streams = hanging.leave_hanging();
+    hanging.receipt().await;
+    drop(old_streams);
+    assert_eq!(**office.read(ticket.body().id).await.unwrap().unwrap(), bytes);
+    assert_eq!(office.all_submissions().await.unwrap().len(), 1);
+    soon(office.shutdown()).await;
+}
