@@ -8,12 +8,16 @@ mod pki;
 mod receipt;
 mod send;
 mod ticket;
+mod trust;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use schleuse_transport::exit::AppError;
 
+use crate::demo;
 use output::Output;
 
 /// The operators' tools of Schleuse; without a command, a demo network on this machine.
@@ -27,7 +31,10 @@ pub struct Cli {
     json: bool,
 
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+
+    #[command(flatten, next_help_heading = "Demo (without a command)")]
+    demo: demo::DemoArgs,
 }
 
 const EXIT_CODES: &str = "\
@@ -72,8 +79,25 @@ impl Command {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let Cli { json, command } = Cli::parse();
-    output::finish(command.run(), json)
+    let matches = Cli::command().get_matches();
+    refuse_demo_options(&matches);
+    let Cli { json, command, demo } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match command {
+        Some(command) => output::finish(command.run(), json),
+        None => match demo::run(demo, json) {
+            Ok(code) => code,
+            Err(error) => output::finish(Err(output::from_anyhow(&error)), json),
+        },
+    }
+}
+
+/// clap's own `args_conflicts_with_subcommands` would refuse `--json`, too.
+fn refuse_demo_options(matches: &ArgMatches) {
+    let given = |id: &clap::Id| id != "json" && matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    if let (Some(command), Some(option)) = (matches.subcommand_name(), matches.ids().find(|id| given(id))) {
+        let message = format!("--{option} belongs to the demo and cannot be used with '{command}'");
+        Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use schleuse_directory::{Directory, DirectoryError, Member, RootKeys, SignedDire
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_seal::keys::SigningKey;
 use schleuse_seal::system_rng;
+use schleuse_transport::config;
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::SecretKey;
+use serde::de::DeserializeOwned;
 
 use crate::files::{self, Access};
 use crate::pki::key_text;
@@ -99,11 +101,7 @@ pub fn renew(directory: &mut Directory, now: UnixSeconds, days: u32) {
 /// # Errors
 /// The file cannot be read or is none.
 pub fn load_member(path: &Path) -> Result<Member, AppError> {
-    let text = files::read_text(path)?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        AppError::new(exit::CONFIG, format_args!("{}:{line}: {}", path.display(), error.message()))
-    })
+    parse_toml(path, &files::read_text(path)?)
 }
 
 /// Writes the form that people edit, in one step.
@@ -140,6 +138,11 @@ pub fn new_root_key(path: &Path) -> Result<SigningKey, AppError> {
 /// The file cannot be read, is open to others, or holds no key.
 pub fn load_signing_key(path: &Path) -> Result<SigningKey, AppError> {
     Ok(SigningKey::from_bytes(SecretKey::read(path)?.expose()))
+}
+
+/// Parses a TOML text that came from `path`.
+pub(crate) fn parse_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, AppError> {
+    config::parse(path, text).map(|(parsed, _)| parsed).map_err(AppError::from)
 }
 
 /// Puts the file's name in front of what is wrong with its content.

@@ -9,6 +9,7 @@
 //! **Where to read next.** [`cli`] for the commands, [`pki`] for what a member's folder contains.
 
 pub mod cli;
+pub mod demo;
 pub mod directory_tool;
 pub mod files;
 pub mod pki;

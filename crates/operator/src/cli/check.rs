@@ -8,7 +8,7 @@ use schleuse_transport::exit::{self, AppError};
 use serde_json::json;
 
 use super::output::{Output, shown};
-use crate::directory_tool::at;
+use crate::directory_tool::{at, parse_toml};
 use crate::files;
 
 /// Reads the file and everything that it names: keys and their modes, certificates, the directory.
@@ -44,10 +44,7 @@ impl Kind {
 
     /// Each has a field that the others do not have.
     fn detect(path: &Path, text: &str) -> Result<Self, AppError> {
-        let table: toml::Table = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            AppError::new(exit::CONFIG, format_args!("{}:{line}: {}", path.display(), error.message()))
-        })?;
+        let table: toml::Table = parse_toml(path, text)?;
         let has = |field: &str| table.contains_key(field);
         let found = if has("office") || has("database") {
             Self::Receiver

@@ -59,6 +59,12 @@ fn with_line_end(mut text: String) -> String {
     text
 }
 
+/// The demo's errors, with the code of the cause if it has one.
+pub(super) fn from_anyhow(error: &anyhow::Error) -> AppError {
+    let code = error.chain().find_map(|cause| cause.downcast_ref::<AppError>()).map_or(exit::FAILURE, AppError::code);
+    AppError::new(code, format_args!("{error:#}"))
+}
+
 /// Lines of `name: value`, the values in one column.
 #[derive(Default)]
 pub(super) struct Table(Vec<(String, String)>);

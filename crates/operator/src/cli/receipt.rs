@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::output::{Output, Table, moment, shown};
 use super::ticket::TicketSource;
-use crate::directory_tool::load_verified;
+use super::trust::Trust;
 use crate::files::{self, FileError};
 
 #[derive(Debug, Subcommand)]
@@ -56,12 +56,8 @@ pub(super) struct Verify {
     /// The ticket under which the content was sent: a file, '-' for standard input, or the ticket itself.
     #[arg(long)]
     ticket: TicketSource,
-    /// The signed directory.
-    #[arg(long, value_name = "FILE")]
-    directory: PathBuf,
-    /// The root keys that must have signed the directory.
-    #[arg(long, value_name = "FILE")]
-    root_keys: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
     /// The content, to compare its hash.
     #[arg(long, value_name = "FILE")]
     content: Option<PathBuf>,
@@ -71,7 +67,7 @@ impl Verify {
     fn run(self) -> Result<Output, AppError> {
         let receipt = load(&self.receipt)?;
         let ticket = self.ticket.read()?;
-        let directory = load_verified(&self.directory, &self.root_keys, receipt.stored_at())?;
+        let directory = self.trust.load(receipt.stored_at())?;
         verify_receipt(&receipt, &ticket, &directory)
             .map_err(|error| AppError::new(exit::FAILURE, format_args!("{}: {error}", self.receipt.display())))?;
         let mut table = facts(&receipt);

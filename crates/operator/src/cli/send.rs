@@ -19,8 +19,9 @@ use serde_json::Value;
 use super::output::{Output, TRY_LATER, now, shown};
 use super::receipt;
 use super::ticket::TicketSource;
-use crate::directory_tool::{load_signing_key, load_verified};
-use crate::files::{self, Access};
+use super::trust::Trust;
+use crate::directory_tool::load_signing_key;
+use crate::files::{self, Access, FileError};
 use crate::pki::MemberKeys;
 
 /// Ends with 0 only when the office has confirmed with a receipt. With exit code 75 the same command can be repeated: the
@@ -32,12 +33,8 @@ pub(super) struct Send {
     /// The ticket: a file, '-' for standard input, or the ticket itself (then others on this machine can see it).
     #[arg(long)]
     ticket: TicketSource,
-    /// The signed directory.
-    #[arg(long, value_name = "FILE")]
-    directory: PathBuf,
-    /// The root keys that must have signed the directory.
-    #[arg(long, value_name = "FILE")]
-    root_keys: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
     /// The CA of the proxies.
     #[arg(long, value_name = "FILE")]
     ca: PathBuf,
@@ -75,7 +72,7 @@ impl Send {
     }
 
     async fn deliver(self) -> Result<Output, AppError> {
-        let directory = load_verified(&self.directory, &self.root_keys, now())?;
+        let directory = self.trust.load(now())?;
         let client = client(directory, &self.ca, self.identity.as_deref(), self.language)?;
         let ticket = self.ticket.read()?;
         let content = Content::file(&self.file).map_err(|error| AppError::new(exit::IO, error))?;
@@ -169,9 +166,14 @@ fn report(receipt: &Receipt, path: Option<&Path>) -> Result<Output, AppError> {
     let mut json = receipt::object(receipt, true);
     json["receipt"] = serde_json::from_str(&receipt.to_json()).unwrap_or(Value::Null);
     if let Some(path) = path {
-        files::write_new(path, receipt.to_json().as_bytes(), Access::Public)?;
+        files::write_new(path, receipt.to_json().as_bytes(), Access::Public).map_err(not_kept)?;
         text.push_str(&format!("\nreceipt kept in {}", shown(path)));
         json["file"] = shown(path).into();
     }
     Ok(Output::new(text, json))
+}
+
+fn not_kept(error: FileError) -> AppError {
+    let delivered = "the office has the content, but its receipt was not kept; the same command gets it again";
+    AppError::from(error).context(delivered)
 }

@@ -137,6 +137,8 @@ async fn a_list_is_delivered_once_and_proved() {
 
     let again = daemons.send(&list, &ticket, &[]).await.json();
     assert_eq!(again["stored_at"], sent["stored_at"], "the same receipt");
+    let not_kept = daemons.send(&list, &ticket, &["--receipt".into(), "/proc/nowhere/receipt.json".into()]).await;
+    assert!(not_kept.error(74).starts_with("the office has the content"), "{not_kept:?}");
     let refused = daemons.send(&other, &ticket, &[]).await;
     assert_eq!(refused.error(1).lines().count(), 1, "final: {refused:?}");
     assert_eq!(daemons.office.all_submissions().await.unwrap().len(), 1);
