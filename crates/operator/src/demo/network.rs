@@ -87,12 +87,12 @@ impl Network {
     /// Ends everything in good order: the offices first, then the proxies.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.offices.stop().await?;
+        self.outers.iter().for_each(|outer| outer.handle.drain());
+        self.inners.iter().for_each(|inner| inner.handle.drain());
         for outer in self.outers {
-            outer.handle.drain();
             outer.handle.finished().await.with_context(|| outer.id.to_string())?;
         }
         for inner in self.inners {
-            inner.handle.drain();
             inner.handle.finished().await.with_context(|| inner.id.to_string())?;
         }
         Ok(())

@@ -16,6 +16,10 @@ impl Ink {
         Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
     }
 
+    pub(super) fn none() -> Self {
+        Self(false)
+    }
+
     pub(super) fn bold(self, text: impl Display) -> String {
         self.code("1", text)
     }

@@ -1,11 +1,14 @@
 //! Staying up after the sending: a ticket and a command to try, and a line for every list that comes in.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Context;
 use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_transport::shutdown::Shutdown;
 
+use super::audit::Audit;
 use super::ground::Ground;
 use super::network::Network;
 use super::offices::Line;
@@ -14,28 +17,29 @@ use super::plan::Plan;
 use super::traffic::request;
 use crate::files;
 
-/// Runs until Ctrl-C or SIGTERM. Prints to standard output, or to standard error if that carries JSON.
-pub(super) async fn until_interrupted(
+/// Runs until `interrupted`. Prints to standard output, or to standard error if that carries JSON.
+pub(super) async fn until(
+    interrupted: &Shutdown,
     ground: &Ground,
     plan: &Plan,
     network: &mut Network,
+    audit: &Audit,
     json: bool,
 ) -> anyhow::Result<()> {
     let say = |text: String| if json { eprintln!("{text}") } else { println!("{text}") };
-    let interrupted = Shutdown::new();
-    let signals = interrupted.clone();
-    let listener = tokio::spawn(async move { signals.on_signals().await });
-    let invitation = Invitation::new(ground, plan)?;
+    let ink = if json { Ink::none() } else { Ink::for_stdout() };
+    let invitation = Invitation::new(ground, plan, ink)?;
+    let mut known: HashSet<TicketId> = audit.inboxes.iter().flat_map(|(_, lines)| lines).map(|line| line.id).collect();
     say(invitation.offer(network).await?);
     while let Some(record) = interrupted.unless_draining(network.next_carried()).await {
-        let desk = record.office.and_then(|office| network.offices().desk(&office).cloned());
-        let Some(desk) = desk else { continue };
-        if let Some(line) = desk.settled_inbox().await?.first() {
-            say(arrived(&desk.office, line));
+        let Some(desk) = record.office.and_then(|office| network.offices().desk(&office)) else { continue };
+        let mut lines = desk.settled_inbox().await?;
+        lines.retain(|line| known.insert(line.id));
+        if !lines.is_empty() {
+            lines.iter().for_each(|line| say(arrived(&desk.office, line)));
             say(invitation.offer(network).await?);
         }
     }
-    listener.abort();
     say("\nstopping: the offices finish what they have begun".to_owned());
     Ok(())
 }
@@ -59,10 +63,10 @@ struct Invitation<'a> {
 
 impl<'a> Invitation<'a> {
     /// Also writes a list to send.
-    fn new(ground: &'a Ground, plan: &Plan) -> anyhow::Result<Self> {
+    fn new(ground: &'a Ground, plan: &Plan, ink: Ink) -> anyhow::Result<Self> {
         let (vendor, office) = (plan.vendors.first().context("no vendor")?, plan.offices.first().context("no office")?);
         files::replace(&list_file(ground), &plan.content(plan.submissions))?;
-        Ok(Self { ground, vendor: *vendor, office: *office, ink: Ink::for_stdout() })
+        Ok(Self { ground, vendor: *vendor, office: *office, ink })
     }
 
     /// Mints a ticket and says how to use it.

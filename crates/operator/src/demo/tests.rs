@@ -1,11 +1,11 @@
 use super::*;
 
-fn args(submissions: usize) -> DemoArgs {
+fn args(submissions: u32) -> DemoArgs {
     DemoArgs { once: true, file: None, offices: 3, vendors: 4, submissions, dir: None }
 }
 
 /// The whole demo without its printing.
-async fn played(submissions: usize) -> (Report, String) {
+async fn played(submissions: u32) -> (Report, String) {
     let plan = Arc::new(Plan::new(args(submissions)).unwrap());
     let ground = Ground::prepare(&plan).unwrap();
     let mut network = Network::start(&plan, &ground).await.unwrap();
