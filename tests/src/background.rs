@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::mpsc;
 
+use crate::wait::{SOON, until_true};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -74,6 +75,7 @@ impl<T> Running<T> {
     /// Drops it where it stands.
     pub fn abort(self) {
         self.task.abort();
+        until_true("the work is dropped", SOON, || self.task.is_finished());
     }
 
     /// Whether it has ended.

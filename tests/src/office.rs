@@ -130,7 +130,8 @@ impl Office {
         self.try_ask(method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    fn try_ask(&self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+    /// Asks the local API; an error if nobody answers.
+    pub fn try_ask(&self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
         let mut stream = UnixStream::connect(self.member.file("api.sock"))?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         write!(

@@ -34,13 +34,8 @@ impl Plan {
     };
 
     /// Whether everything works; its figures mean little.
-    pub(crate) const QUICK: Self = Self {
-        repetitions: 2,
-        warm_up: 0.2,
-        seconds: 0.5,
-        bulk_bytes: 16 * 1024 * 1024,
-        stages: &[1, 10, 110],
-    };
+    pub(crate) const QUICK: Self =
+        Self { repetitions: 2, warm_up: 0.2, seconds: 0.5, bulk_bytes: 16 * 1024 * 1024, stages: &[1, 10, 110] };
 
     /// Idle connections at the largest stage.
     pub(crate) fn most_offices(&self) -> usize {

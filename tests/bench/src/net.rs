@@ -68,7 +68,8 @@ impl Network {
         let root = folder.path();
         let (outer_address, inner_address) = (free_address()?, free_address()?);
         let members = issue(root, size, outer_address)?;
-        let root_keys: Vec<SigningKey> = (0..2).map(|_| SigningKey::generate(&mut schleuse_seal::system_rng())).collect();
+        let root_keys: Vec<SigningKey> =
+            (0..2).map(|_| SigningKey::generate(&mut schleuse_seal::system_rng())).collect();
         let roots = RootKeys::new(2, root_keys.iter().map(SigningKey::public).collect())?;
         fs::write(root.join("root-keys.toml"), roots.to_toml()?)?;
         write_directory(&root.join("directory.json"), &root_keys, members.clone())?;
@@ -108,7 +109,8 @@ fn issue(root: &Path, size: Size, outer: SocketAddr) -> Result<Vec<Member>> {
     let authority = Authority::new("Schleuse bench CA", validity)?;
     authority.write(root)?;
     let mut members = Vec::new();
-    let mut named = vec![(OUTER.to_owned(), Role::Outer), (INNER.to_owned(), Role::Inner), (OFFICE.to_owned(), Role::Office)];
+    let mut named =
+        vec![(OUTER.to_owned(), Role::Outer), (INNER.to_owned(), Role::Inner), (OFFICE.to_owned(), Role::Office)];
     named.extend((1..=size.vendors).map(|number| (vendor_name(number), Role::Vendor)));
     for (name, role) in named {
         let keys = authority.issue(&name.parse()?, role, validity)?;

@@ -119,7 +119,10 @@ impl Machine {
         Self {
             processor: model.unwrap_or("unknown").trim().to_owned(),
             cores: schleuse_transport::runtime::available_cores().get(),
-            system: format!("Linux {}", read("/proc/sys/kernel/osrelease").split('-').next().unwrap_or_default().trim()),
+            system: format!(
+                "Linux {}",
+                read("/proc/sys/kernel/osrelease").split('-').next().unwrap_or_default().trim()
+            ),
         }
     }
 }

@@ -9,7 +9,6 @@ mod quic;
 mod relay;
 mod vendor_load;
 
-
 use std::io::BufRead;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +37,8 @@ pub(crate) enum Role {
     Delay { to: SocketAddr, millis: u64 },
     /// Opens streams to `target`, over so many connections.
     NaiveLoad { keys: PathBuf, target: SocketAddr, connections: usize },
+    /// Sends garbage to the outer proxy, with the CA of its network.
+    Stranger { keys: PathBuf, target: SocketAddr, connections: usize },
     /// Holds idle connections, as nobody in particular.
     NaiveCrowd { keys: PathBuf, target: SocketAddr },
     /// Sends submissions as so many vendors of the network in `root`, with the directory in the file `directory`.
@@ -109,6 +110,7 @@ impl Role {
             Self::Relay { .. } => "the naive relay",
             Self::Delay { .. } => "the delaying forwarder",
             Self::NaiveLoad { .. } => "the naive load generator",
+            Self::Stranger { .. } => "the stranger",
             Self::NaiveCrowd { .. } => "the naive crowd",
             Self::VendorLoad { .. } => "the load generator",
             Self::OfficeCrowd { .. } => "the crowd of offices",
@@ -131,7 +133,12 @@ impl Role {
             Self::Hold { keys } => answer::hold(&keys).await,
             Self::Relay { keys, next } => relay::run(&keys, next).await,
             Self::Delay { to, millis } => delay::run(to, std::time::Duration::from_millis(millis)).await,
-            Self::NaiveLoad { keys, target, connections } => naive_load::run(&keys, target, connections).await,
+            Self::NaiveLoad { keys, target, connections } => {
+                naive_load::run(&keys, target, NAIVE_NAME, connections).await
+            }
+            Self::Stranger { keys, target, connections } => {
+                naive_load::run(&keys, target, crate::net::OUTER, connections).await
+            }
             Self::NaiveCrowd { keys, target } => crowd::naive(&keys, target).await,
             Self::VendorLoad { root, directory, vendors } => vendor_load::run(&root, &directory, vendors).await,
             Self::OfficeCrowd { root, target } => crowd::offices(&root, target).await,

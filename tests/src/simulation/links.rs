@@ -65,10 +65,10 @@ impl World {
             if is_new {
                 pool.handle_connected(id);
             }
-            while let Some((wanted_from, request)) = pool.poll_request(now) {
+            if let Some((wanted_from, request)) = pool.poll_request(now) {
                 let inner = self.inners.iter().position(|inner| inner.id == wanted_from).expect("a known proxy");
-                requests(self, inner, office, &request);
-                break;
+                let request = request.to_wire();
+                self.schedule_in(1, 200, Event::Tokens { inner, office, request });
             }
         }
         self.again(Event::LinkOffice { inner, office });
@@ -100,9 +100,4 @@ impl World {
             self.schedule_in(2_000, 5_000, event);
         }
     }
-}
-
-fn requests(world: &mut World, inner: usize, office: usize, request: &OfficeToInner) {
-    let request = request.to_wire();
-    world.schedule_in(1, 200, Event::Tokens { inner, office, request });
 }

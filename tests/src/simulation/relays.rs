@@ -312,11 +312,11 @@ impl World {
         if let Some(code) = self.hops[from].was_reset(reader).or(lost) {
             self.reset_both(conn, code);
             conn.machine.relay().expect("carried").handle_failed(direction, now);
-        } else if let Some(code) = self.hops[to].was_stopped(writer) {
-            if !std::mem::replace(&mut conn.passed_stop[direction as usize], true) {
-                self.stop(from, reader, code);
-                conn.machine.relay().expect("carried").handle_stopped(direction, now);
-            }
+        } else if let Some(code) = self.hops[to].was_stopped(writer)
+            && !std::mem::replace(&mut conn.passed_stop[direction as usize], true)
+        {
+            self.stop(from, reader, code);
+            conn.machine.relay().expect("carried").handle_stopped(direction, now);
         }
     }
 

@@ -21,7 +21,7 @@ const VENDORS: usize = 3;
 /// 60 epochs after 1970 and a little: some runs pass from one epoch into the next.
 fn begin(seed: u64) -> UnixSeconds {
     let epoch = UnixSeconds(690 * EPOCH.as_secs());
-    if seed % 4 == 0 { UnixSeconds(epoch.0 - 100) } else { UnixSeconds(epoch.0 + 86_400 * (seed % 29)) }
+    if seed.is_multiple_of(4) { UnixSeconds(epoch.0 - 100) } else { UnixSeconds(epoch.0 + 86_400 * (seed % 29)) }
 }
 
 pub(super) fn world(seed: u64) -> World {

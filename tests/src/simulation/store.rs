@@ -13,6 +13,7 @@ use schleuse_seal::{OneTimeSecret, StorageKey, TicketKeys};
 use super::world::AgentId;
 
 /// What a stream wants of the store.
+#[expect(clippy::large_enum_variant, reason = "a model: nobody counts its bytes")]
 pub(super) enum Command {
     LookUp(RouteNonce),
     ReadState(TicketId),

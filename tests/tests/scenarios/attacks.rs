@@ -1,6 +1,5 @@
 //! A malicious proxy: what it can record, change, leave out and say again gets nothing into an inbox.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -29,16 +28,17 @@ fn content() -> Vec<u8> {
     (0..230_000u32).map(|at| (at % 251) as u8).collect()
 }
 
-/// What an honest client sends, recorded by the proxy and delivered to nobody.
+/// What an honest client sends, recorded by the proxy, which from now on delivers nothing.
 fn record(network: &Network, proxy: &HostileInner, ticket: &Ticket, content: Vec<u8>) -> Recorded {
-    let before = proxy.recorded().len();
     proxy.conduct(Conduct::Swallow);
     let sending = network.client(0).send(ticket, content).kind("guest-list");
     let sending = network.background().begin(async move { sending.await });
-    let recorded = until("a stream is recorded", SOON, || proxy.recorded().get(before).cloned());
+    let nonce = ticket.body().routes[0].token.nonce;
+    let whole = |stream: &Recorded| {
+        stream.nonce == nonce && stream.frames.last().is_some_and(|frame| frame.frame_type == FrameType::Final)
+    };
+    let recorded = until("a stream is recorded", SOON, || proxy.recorded().into_iter().find(whole));
     sending.abort();
-    assert_eq!(recorded.frames.last().map(|frame| frame.frame_type), Some(FrameType::Final));
-    proxy.conduct(Conduct::Honest);
     recorded
 }
 
@@ -53,7 +53,7 @@ fn send_in_vain(network: &Network, ticket: &Ticket, content: Vec<u8>) -> SendErr
     network.background().run(async move { sending.await }).unwrap_err()
 }
 
-/// While the proxy misbehaves like this, nothing arrives; afterwards the same ticket works.
+/// While the proxy treats every stream like this, nothing arrives; afterwards the same ticket works.
 fn prevails(conduct: Conduct) {
     let (network, proxy) = played(1);
     let office = network.office(0);
@@ -68,109 +68,152 @@ fn prevails(conduct: Conduct) {
     assert!(office.read(&ticket).unwrap() == content());
 }
 
-/// Changes the n-th frame of each stream to the office: 0 is the hello, the segments follow.
-fn on_frame(number: usize, change: impl Fn(Frame) -> Vec<Frame> + Send + Sync + 'static) -> Conduct {
-    let change = Arc::new(change);
-    Conduct::up(move || {
-        let (change, mut count) = (change.clone(), 0);
-        Box::new(move |frame| {
-            count += 1;
-            if count - 1 == number { change(frame) } else { vec![frame] }
-        })
-    })
+/// A recorded stream with its frames changed is refused: 0 is the hello, 1 to 4 the segments, 5 the final.
+fn is_refused(change: impl FnOnce(&mut Vec<Frame>)) {
+    let (network, proxy) = played(1);
+    let office = network.office(0);
+    let ticket = office.mint(&[]);
+    let mut recorded = record(&network, &proxy, &ticket, content());
+    assert_eq!(recorded.frames.len(), 6);
+    change(&mut recorded.frames);
+    let outcome = say(&network, &proxy, office.member().id, recorded.to_office());
+    assert!(is_reset(&outcome), "{outcome:?}");
+    assert_nothing_stored(office);
+    proxy.conduct(Conduct::Honest);
+    network.send(0, &ticket, content()).unwrap();
+    assert!(office.read(&ticket).unwrap() == content());
 }
 
-#[test]
-fn a_segment_that_is_left_out() {
-    prevails(on_frame(2, |_| vec![]));
+/// One of the two things that anybody is told.
+fn is_reset(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Reset(0x5301 | 0x5302))
+}
+
+/// Puts another position into a segment or final.
+fn renumber(frame: &mut Frame, position: u32) {
+    frame.body[..4].copy_from_slice(&position.to_le_bytes());
 }
 
 #[test]
 fn a_hello_that_is_left_out() {
-    prevails(on_frame(0, |_| vec![]));
+    is_refused(|frames| drop(frames.remove(0)));
+}
+
+#[test]
+fn a_hello_that_comes_twice() {
+    is_refused(|frames| frames.insert(1, frames[0].clone()));
+}
+
+#[test]
+fn a_segment_that_is_left_out() {
+    is_refused(|frames| drop(frames.remove(2)));
+}
+
+#[test]
+fn a_segment_that_is_left_out_and_the_rest_renumbered() {
+    is_refused(|frames| {
+        frames.remove(2);
+        frames[2..].iter_mut().zip(1..).for_each(|(frame, position)| renumber(frame, position));
+    });
+}
+
+#[test]
+fn the_last_segment_that_is_left_out() {
+    is_refused(|frames| drop(frames.remove(4)));
+}
+
+#[test]
+fn the_last_segment_that_is_left_out_and_the_final_renumbered() {
+    is_refused(|frames| {
+        frames.remove(4);
+        renumber(&mut frames[4], 3);
+    });
 }
 
 #[test]
 fn a_segment_that_comes_twice() {
-    prevails(on_frame(2, |frame| vec![frame.clone(), frame]));
+    is_refused(|frames| frames.insert(2, frames[2].clone()));
+}
+
+#[test]
+fn a_segment_that_comes_twice_with_the_rest_renumbered() {
+    is_refused(|frames| {
+        frames.insert(2, frames[2].clone());
+        frames[3..].iter_mut().zip(2..).for_each(|(frame, position)| renumber(frame, position));
+    });
 }
 
 #[test]
 fn segments_that_are_swapped() {
-    prevails(Conduct::up(|| {
-        let (mut count, mut held) = (0, None);
-        Box::new(move |frame| {
-            count += 1;
-            match count {
-                2 => {
-                    held = Some(frame);
-                    vec![]
-                }
-                3 => [Some(frame), held.take()].into_iter().flatten().collect(),
-                _ => vec![frame],
-            }
-        })
-    }));
+    is_refused(|frames| frames.swap(2, 3));
 }
 
 #[test]
 fn segments_that_are_swapped_with_their_positions_put_right() {
-    prevails(Conduct::up(|| {
-        let mut held: Option<Frame> = None;
-        Box::new(move |frame| {
-            if frame.frame_type != FrameType::Segment {
-                return vec![frame];
-            }
-            match held.take() {
-                None => {
-                    held = Some(frame);
-                    vec![]
-                }
-                Some(mut first) => {
-                    let mut second = frame;
-                    first.body[..4].swap_with_slice(&mut second.body[..4]);
-                    vec![second, first]
-                }
-            }
-        })
-    }));
-}
-
-#[test]
-fn a_final_that_is_left_out() {
-    prevails(Conduct::up(|| Box::new(|frame| if frame.frame_type == FrameType::Final { vec![] } else { vec![frame] })));
-}
-
-#[test]
-fn a_final_that_comes_early() {
-    prevails(Conduct::up(|| {
-        // The last segment is dropped, and the final moved to its place.
-        let mut segments = 0u32;
-        Box::new(move |mut frame| match frame.frame_type {
-            FrameType::Segment => {
-                segments += 1;
-                if segments == 4 { vec![] } else { vec![frame] }
-            }
-            FrameType::Final => {
-                frame.body[..4].copy_from_slice(&3u32.to_le_bytes());
-                vec![frame]
-            }
-            _ => vec![frame],
-        })
-    }));
+    is_refused(|frames| {
+        frames.swap(2, 3);
+        renumber(&mut frames[2], 1);
+        renumber(&mut frames[3], 2);
+    });
 }
 
 #[test]
 fn a_segment_that_is_cut_short() {
-    prevails(on_frame(2, |mut frame| {
-        frame.body.pop();
-        vec![frame]
-    }));
+    is_refused(|frames| drop(frames[2].body.pop()));
+}
+
+#[test]
+fn a_final_that_is_left_out() {
+    is_refused(|frames| drop(frames.pop()));
+}
+
+#[test]
+fn a_final_that_comes_first() {
+    is_refused(|frames| {
+        let mut last = frames.remove(5);
+        renumber(&mut last, 0);
+        frames.insert(1, last);
+    });
 }
 
 #[test]
 fn a_segment_that_says_it_is_the_final() {
-    prevails(on_frame(4, |frame| vec![Frame { frame_type: FrameType::Final, body: frame.body[..276].to_vec() }]));
+    is_refused(|frames| {
+        frames[4].body.truncate(FrameType::Final.max_body());
+        frames[4].frame_type = FrameType::Final;
+    });
+}
+
+#[test]
+fn a_final_that_says_it_is_a_segment() {
+    is_refused(|frames| frames[5].frame_type = FrameType::Segment);
+}
+
+#[test]
+fn a_proxy_that_leaves_a_segment_out_of_every_stream() {
+    prevails(Conduct::up(|| Box::new(|frame| if position(&frame) == Some(2) { vec![] } else { vec![frame] })));
+}
+
+#[test]
+fn a_proxy_that_leaves_out_every_final() {
+    prevails(Conduct::up(|| Box::new(|frame| if frame.frame_type == FrameType::Final { vec![] } else { vec![frame] })));
+}
+
+#[test]
+fn a_proxy_that_flips_a_bit_in_every_stream() {
+    prevails(Conduct::up(|| {
+        Box::new(|mut frame| {
+            if position(&frame) == Some(1) {
+                frame.body[1000] ^= 1;
+            }
+            vec![frame]
+        })
+    }));
+}
+
+/// Of a segment.
+fn position(frame: &Frame) -> Option<u32> {
+    (frame.frame_type == FrameType::Segment).then(|| frame.segment().map_or(0, |(position, _)| position))
 }
 
 #[test]
@@ -180,7 +223,10 @@ fn a_segment_of_another_stream() {
     let (one, two) = (office.mint(&[]), office.mint(&[]));
     let other = record(&network, &proxy, &one, content());
     let stranger = other.frames[2].clone();
-    proxy.conduct(on_frame(2, move |_| vec![stranger.clone()]));
+    proxy.conduct(Conduct::up(move || {
+        let stranger = stranger.clone();
+        Box::new(move |frame| if position(&frame) == Some(1) { vec![stranger.clone()] } else { vec![frame] })
+    }));
     send_in_vain(&network, &two, content());
     assert_nothing_stored(office);
     proxy.conduct(Conduct::Honest);
@@ -202,6 +248,7 @@ fn a_recorded_stream_that_is_said_again_and_again() {
     assert_eq!(office.inbox().len(), 1);
     assert!(office.read(&ticket).unwrap() == content());
     // The sender asks for its receipt and gets it; another office does not know the ticket.
+    proxy.conduct(Conduct::Honest);
     network.send(0, &ticket, content()).unwrap();
     assert_eq!(say(&network, &proxy, other.member().id, recorded.to_office()), REFUSED);
     assert_eq!(office.inbox().len(), 1);
@@ -237,76 +284,102 @@ fn a_recorded_stream_that_is_cut_anywhere() {
     ends.push(whole.len() - 1);
     for end in ends {
         let outcome = say(&network, &proxy, office.member().id, whole[..end].to_vec());
-        assert!(!matches!(outcome, Outcome::Silence | Outcome::Lost(_)), "cut at {end}: {outcome:?}");
+        assert!(is_reset(&outcome), "cut at {end}: {outcome:?}");
     }
     assert_nothing_stored(office);
-    say(&network, &proxy, office.member().id, whole);
-    assert_eq!(office.inbox().len(), 1, "what was cut before did not spoil the whole");
+    proxy.conduct(Conduct::Honest);
+    network.send(0, &ticket, content()).unwrap();
+    assert!(office.read(&ticket).unwrap() == content(), "what was cut did not spoil the whole");
 }
 
 /// Every byte of a recorded stream with one bit flipped, the first 200 bytes with each.
+///
+/// What comes before the final is stored once the final is flipped, so those flips are said as a resumed stream: hello
+/// and final. That this stream is accepted unchanged shows that it is the flip that is refused.
 #[test]
 fn a_flipped_bit_at_every_position_of_a_recorded_stream() {
     const LANES: usize = 8;
     let (network, proxy) = played(1);
     let office = network.office(0);
-    let id = office.member().id;
-    let mut rng = StdRng::seed_from_u64(2);
     let tickets: Vec<Ticket> = (0..LANES).map(|_| office.mint(&[])).collect();
     let list = b"a short list".to_vec();
-    let recorded: Vec<Recorded> = tickets.iter().map(|ticket| record(&network, &proxy, ticket, list.clone())).collect();
-    let length = recorded[0].to_office().len();
-    let mut flips: Vec<usize> = (0..200 * 8).collect();
-    flips.extend((200..length).map(|byte| byte * 8 + rng.random_range(0..8)));
-    assert!(flips.len() > 2000, "{length} bytes are less than a stream has");
-
     // Each lane has a ticket of its own: streams of one ticket at the same time would supersede each other, and be
     // refused for another reason than the flipped bit.
-    let lanes: Vec<Running<()>> = (0..LANES)
-        .map(|lane| {
-            let (proxy, whole) = (proxy.clone(), recorded[lane].to_office());
-            let flips: Vec<usize> = flips.iter().copied().skip(lane).step_by(LANES).collect();
-            network.background().begin(async move {
-                for bit in flips {
-                    let mut bytes = whole.clone();
-                    bytes[bit / 8] ^= 1 << (bit % 8);
-                    let outcome = proxy.say(id, &bytes).await;
-                    // A longer frame than there is: the stream ends inside it. Everything else is refused.
-                    let refused = matches!(outcome, Outcome::Reset(0x5301 | 0x5302));
-                    assert!(refused, "bit {} of byte {} of {}: {outcome:?}", bit % 8, bit / 8, whole.len());
-                }
-            })
+    let lanes: Vec<Running<usize>> = tickets
+        .iter()
+        .enumerate()
+        .map(|(lane, ticket)| {
+            let recorded = record(&network, &proxy, ticket, list.clone());
+            let (proxy, office) = (proxy.clone(), office.member().id);
+            network.background().begin(async move { flip_everywhere(&proxy, office, &recorded, lane, LANES).await })
         })
         .collect();
-    lanes.into_iter().for_each(Running::wait);
+    let flips: usize = lanes.into_iter().map(Running::wait).sum();
+    println!("{flips} flipped bits");
+    assert!(flips > 2000);
+    assert_eq!(office.inbox().len(), LANES, "only what was unchanged");
+    tickets.iter().for_each(|ticket| assert_eq!(office.read(ticket).unwrap(), list));
+}
 
-    assert_nothing_stored(office);
-    for (ticket, recorded) in tickets.iter().zip(&recorded) {
-        say(&network, &proxy, id, recorded.to_office());
-        assert_eq!(office.read(ticket).unwrap(), list, "the unchanged stream is accepted");
+/// One lane's share of the flips; at last the unchanged stream. Returns how many there were.
+async fn flip_everywhere(
+    proxy: &HostileInner,
+    office: MemberId,
+    recorded: &Recorded,
+    lane: usize,
+    lanes: usize,
+) -> usize {
+    let [hello, segment, last] = recorded.frames.as_slice() else { panic!("a short content has three frames") };
+    let start = [incoming(recorded.nonce), encode_all([hello, segment])].concat();
+    let resumed = [incoming(recorded.nonce), encode_all([hello, last])].concat();
+    let final_at = resumed.len() - encode_all([last]).len();
+    let mut rng = StdRng::seed_from_u64(lane as u64);
+    let mut flips = |from: usize, to: usize| -> Vec<usize> {
+        let bits = (from..to).flat_map(|byte| match byte < 200 {
+            true => (byte * 8..byte * 8 + 8).collect(),
+            false => vec![byte * 8 + rng.random_range(0..8)],
+        });
+        bits.skip(lane).step_by(lanes).collect()
+    };
+    let (early, late) = (flips(0, start.len()), flips(final_at, resumed.len()));
+    for bit in &early {
+        assert_refused_with(proxy, office, &[&start[..], &encode_all([last])].concat(), *bit).await;
     }
+    // An upload that breaks off behind the segment.
+    assert!(is_reset(&proxy.say(office, &start).await));
+    for bit in &late {
+        assert_refused_with(proxy, office, &resumed, *bit).await;
+    }
+    let outcome = proxy.say(office, &resumed).await;
+    assert!(matches!(outcome, Outcome::Finished(_)), "the unchanged stream: {outcome:?}");
+    early.len() + late.len()
+}
+
+async fn assert_refused_with(proxy: &HostileInner, office: MemberId, bytes: &[u8], bit: usize) {
+    let mut bytes = bytes.to_vec();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    let outcome = proxy.say(office, &bytes).await;
+    assert!(is_reset(&outcome), "bit {} of byte {} of {}: {outcome:?}", bit % 8, bit / 8, bytes.len());
 }
 
 /// The way back: the proxy can withhold a receipt, but neither make nor change one.
 #[test]
 fn a_flipped_bit_in_the_answer() {
-    for number in [0, 1, 2] {
+    for flipped in [FrameType::ReplyStart, FrameType::Reply] {
         let (network, proxy) = played(1);
         let office = network.office(0);
         let ticket = office.mint(&[]);
         proxy.conduct(Conduct::down(move || {
-            let mut count = 0;
             Box::new(move |mut frame| {
-                if count == number {
+                if frame.frame_type == flipped {
                     let middle = frame.body.len() / 2;
                     frame.body[middle] ^= 0x10;
                 }
-                count += 1;
                 vec![frame]
             })
         }));
         let error = send_in_vain(&network, &ticket, b"x".to_vec());
-        assert!(error.may_retry(), "frame {number}: {error}");
+        assert!(error.may_retry(), "{flipped:?}: {error}");
         proxy.conduct(Conduct::Honest);
         network.send(0, &ticket, "x").unwrap();
         assert_eq!(office.inbox().len(), 1);

@@ -3,6 +3,7 @@
 //! One binary, so that the suite links once; each file is one topic.
 
 mod attacks;
+mod crash;
 mod garbage;
 mod happy_path;
 mod idle;

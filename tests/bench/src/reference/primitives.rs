@@ -71,7 +71,7 @@ impl Primitives {
 
     /// Times everything on so many cores at once.
     pub(crate) fn measure(cores: usize, batches: usize) -> Result<Self> {
-        let time = |work: &(dyn Fn() + Sync)| time_on(cores, batches, work);
+        let timer = Timer { cores, batches };
         let key = SigningKey::from_bytes(&[9; 32]);
         let message = [5; SIGNED];
         let (signature, public) = (key.sign(&message), key.verifying_key());
@@ -79,13 +79,13 @@ impl Primitives {
         let nonce = Nonce::from([0; 12]);
         let sealed = seal(&aead, &nonce, vec![1; 2048])?;
         Ok(Self {
-            suite_1: kem_times::<X25519HkdfSha256>(time)?,
-            suite_2: kem_times::<XWing>(time)?,
-            sign: time(&|| drop(black_box(key.sign(black_box(&message)))))?,
-            verify: time(&|| black_box(public.verify_strict(&message, &signature)).unwrap_or_default())?,
-            seal_2k: time(&|| drop(black_box(seal(&aead, &nonce, vec![1; 2048]))))?,
-            open_2k: time(&|| drop(black_box(aead.decrypt_in_place(&nonce, &[], &mut sealed.clone()))))?,
-            hkdf: time(&|| hkdf_once())?,
+            suite_1: kem_times::<X25519HkdfSha256>(timer)?,
+            suite_2: kem_times::<XWing>(timer)?,
+            sign: timer.time(|| key.sign(black_box(&message)))?,
+            verify: timer.time(|| public.verify_strict(black_box(&message), &signature))?,
+            seal_2k: timer.time(|| seal(&aead, &nonce, vec![1; 2048]))?,
+            open_2k: timer.time(|| aead.decrypt_in_place(&nonce, &[], &mut sealed.clone()))?,
+            hkdf: timer.time(hkdf_once)?,
         })
     }
 
@@ -119,7 +119,10 @@ fn hkdf_once() {
     black_box(output);
 }
 
-fn kem_times<K: Kem>(time: impl Fn(&(dyn Fn() + Sync)) -> Result<Spread>) -> Result<KemTimes> {
+fn kem_times<K>(timer: Timer) -> Result<KemTimes>
+where
+    K: Kem<PublicKey: Sync, PrivateKey: Sync, EncappedKey: Sync>,
+{
     type Aead = hpke::aead::ChaCha20Poly1305;
     let failed = |error: hpke::HpkeError| anyhow!("{error}");
     let private = || K::PrivateKey::from_bytes(&[6; 32]).expect("both suites take every seed");
@@ -134,40 +137,49 @@ fn kem_times<K: Kem>(time: impl Fn(&(dyn Fn() + Sync)) -> Result<Spread>) -> Res
     let open = || hpke::setup_receiver::<Aead, HkdfSha256, K>(&OpModeR::Psk(psk()), &office, &encapsulated, INFO);
     open().map_err(failed)?;
     Ok(KemTimes {
-        generate: time(&|| drop(black_box(K::sk_to_pk(&private()))))?,
-        sender: time(&|| drop(black_box(set_up().map(|_| ()))))?,
-        office: time(&|| drop(black_box(open().map(|_| ()))))?,
+        generate: timer.time(|| K::sk_to_pk(&private()))?,
+        sender: timer.time(set_up)?,
+        office: timer.time(open)?,
     })
 }
 
-/// Microseconds of one call, in several batches on so many threads at once.
-pub(crate) fn time_on(cores: usize, batches: usize, work: &(dyn Fn() + Sync)) -> Result<Spread> {
-    let calls = calls_in(Duration::from_millis(20), work);
-    let start = Barrier::new(cores);
-    let one_thread = || -> Vec<f64> {
-        let batch = || {
+/// Takes times of calls.
+#[derive(Clone, Copy)]
+pub(crate) struct Timer {
+    /// Threads that do the same at once.
+    pub(crate) cores: usize,
+    /// Batches on each of them.
+    pub(crate) batches: usize,
+}
+
+impl Timer {
+    /// Microseconds of one call.
+    pub(crate) fn time<T>(self, work: impl Fn() -> T + Sync) -> Result<Spread> {
+        let call = || drop(black_box(work()));
+        let calls = calls_in(Duration::from_millis(20), call);
+        let start = Barrier::new(self.cores);
+        let batch = |_| {
             start.wait();
             let since = Instant::now();
-            (0..calls).for_each(|_| work());
+            (0..calls).for_each(|_| call());
             since.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
         };
-        (0..batches).map(|_| batch()).collect()
-    };
-    let times = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(one_thread)).collect();
-        let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-        joined.collect::<Result<Vec<_>, _>>().map_err(|_| anyhow!("a measurement panicked"))
-    })?;
-    Spread::of(times.into_iter().flatten()).context("no batch was measured")
+        let thread = || (0..self.batches).map(batch).collect::<Vec<f64>>();
+        let times = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.cores).map(|_| scope.spawn(thread)).collect();
+            let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined.collect::<Result<Vec<_>, _>>().map_err(|_| anyhow!("a measurement panicked"))
+        })?;
+        Spread::of(times.into_iter().flatten()).context("no batch was measured")
+    }
 }
 
 /// How many calls fill this time, at least one.
-fn calls_in(time: Duration, work: &(dyn Fn() + Sync)) -> u32 {
-    work();
+fn calls_in(time: Duration, call: impl Fn()) -> u32 {
     let mut calls = 1_u32;
     loop {
         let since = Instant::now();
-        (0..calls).for_each(|_| work());
+        (0..calls).for_each(|_| call());
         if since.elapsed() >= time / 2 || calls > 1 << 24 {
             return calls * 2;
         }
@@ -182,7 +194,7 @@ mod tests {
     #[test]
     fn a_call_takes_as_long_as_it_takes() {
         let nap = || std::thread::sleep(Duration::from_millis(5));
-        let spread = time_on(1, 2, &nap).unwrap();
+        let spread = Timer { cores: 1, batches: 2 }.time(nap).unwrap();
         assert!(spread.low >= 5000.0 && spread.median < 50_000.0, "{spread:?}");
     }
 

@@ -63,10 +63,9 @@ fn line(text: &mut String, cells: &[String]) {
 
 fn cells(row: &Row) -> [String; 6] {
     let (reference, ratio) = match &row.reference {
-        Some(reference) => (
-            format!("{}: {} {}", reference.what, spread(reference.value), row.unit),
-            spread(reference.ratio),
-        ),
+        Some(reference) => {
+            (format!("{}: {} {}", reference.what, spread(reference.value), row.unit), spread(reference.ratio))
+        }
         None => ("–".to_owned(), "–".to_owned()),
     };
     let aims: Vec<String> = row.aims.iter().map(|aim| words(*aim, row.unit)).collect();

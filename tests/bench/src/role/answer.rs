@@ -23,7 +23,10 @@ pub(super) async fn hold(keys: &Path) -> Result<()> {
     serve(quic::server(keys, false)?, refuse_one).await
 }
 
-async fn serve<F>(endpoint: Endpoint, each: impl Fn((SendStream, RecvStream)) -> F + Clone + Send + 'static) -> Result<()>
+async fn serve<F>(
+    endpoint: Endpoint,
+    each: impl Fn((SendStream, RecvStream)) -> F + Clone + Send + 'static,
+) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {

@@ -25,7 +25,7 @@ pub(super) async fn naive(keys: &Path, target: SocketAddr) -> Result<()> {
     let endpoint = quic::client(keys)?;
     hold(|_| {
         let endpoint = endpoint.clone();
-        async move { quic::connect(&endpoint, target).await }
+        async move { quic::connect(&endpoint, target, quic::NAME).await }
     })
     .await
 }

@@ -20,11 +20,11 @@ pub(crate) const REQUEST: usize = 2048;
 const MAX_REPLY: usize = 64 * 1024;
 const PIECE: usize = 64 * 1024;
 
-pub(super) async fn run(keys: &Path, target: SocketAddr, connections: usize) -> Result<()> {
+pub(super) async fn run(keys: &Path, target: SocketAddr, name: &str, connections: usize) -> Result<()> {
     let endpoint = quic::client(keys)?;
     let mut open = Vec::new();
     for _ in 0..connections {
-        open.push(quic::connect(&endpoint, target).await?);
+        open.push(quic::connect(&endpoint, target, name).await?);
     }
     let job = Request { connections: Arc::new(open), content: Bytes::from(vec![0xa5; REQUEST]) };
     let mut orders = orders();
@@ -103,7 +103,7 @@ async fn cold(keys: &Path, target: SocketAddr, times: usize, content: &Bytes) ->
     for _ in 0..times {
         let endpoint = quic::client(keys)?;
         let since = Instant::now();
-        let connection = quic::connect(&endpoint, target).await?;
+        let connection = quic::connect(&endpoint, target, quic::NAME).await?;
         request(&connection, content.clone()).await?;
         latencies.add(since.elapsed());
         connection.close(0u32.into(), b"");

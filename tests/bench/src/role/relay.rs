@@ -11,7 +11,7 @@ use super::{Said, quic, say};
 
 pub(super) async fn run(keys: &Path, next: SocketAddr) -> Result<()> {
     let dialler = quic::client(keys)?;
-    let next = quic::connect(&dialler, next).await?;
+    let next = quic::connect(&dialler, next, quic::NAME).await?;
     let endpoint = quic::server(keys, true)?;
     say(&Said::Ready { address: Some(endpoint.local_addr()?) })?;
     while let Some(incoming) = endpoint.accept().await {

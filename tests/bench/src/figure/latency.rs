@@ -1,0 +1,33 @@
+//! Latency at half load, warm, against the sum of what cannot be left out.
+
+use anyhow::{Context, Result};
+
+use super::{Ground, throughput};
+use crate::bench::{Bench, run_latencies};
+use crate::report::{Aim, Row};
+use crate::role::Order;
+use crate::stats::{Latencies, Spread};
+
+pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
+    let full = throughput::submissions(ground, bench, 1)?.per_second;
+    let order = Order::Open(bench.plan.open(full / 2.0));
+    let (mut naive, mut sealed) = (Vec::new(), Vec::new());
+    for _ in 0..bench.plan.repetitions {
+        naive.push(run_latencies(&mut ground.chain.generator, &order)?);
+        sealed.push(run_latencies(&mut ground.generator, &order)?);
+    }
+    bench.report.fact("Latency", "arrivals at half load", "/s", Spread::exactly(full / 2.0));
+    for (name, share, most) in [("p50", 0.5, 1.25), ("p99", 0.99, 2.0)] {
+        let of = |runs: &[Latencies]| runs.iter().map(|run| run.percentile(share)).collect::<Vec<f64>>();
+        let own = ground.primitives.on_the_critical_path(1) + ground.commits.single.percentile(share);
+        let sums: Vec<f64> = of(&naive).iter().map(|chain| chain + own).collect();
+        let spread = |values: &[f64]| Spread::of(values.iter().copied()).context("no repetition");
+        bench.report.fact("Latency", format!("naive chain at the same rate, {name}"), "µs", spread(&of(&naive))?);
+        let ratio = Spread::of_ratios(&of(&sealed), &sums).context("no repetition")?;
+        let row = Row::new(format!("latency at half load, {name}"), "µs", spread(&of(&sealed))?)
+            .against_with("naive chain + primitives + one commit", spread(&sums)?, ratio)
+            .aim(Aim::RatioAtMost(most));
+        bench.report.rows.push(row);
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! `kill -9` between any two steps: what has a receipt is in the inbox exactly once, and what has none can be sent again
+//! with the same ticket.
+//!
+//! The receiver ends itself at named steps, as `kill -9` would (debug builds only: `SCHLEUSE_CRASH_AT`).
+
+#![cfg(debug_assertions)]
+
+use std::time::Duration;
+
+use schleuse_client::{Client, Content, Receipt, SendError, Ticket, verify_receipt};
+use schleuse_tests::background::Running;
+use schleuse_tests::network::{Network, Proxy};
+use schleuse_tests::office::Office;
+use schleuse_tests::wait::{SOON, until_true};
+
+const CRASH: &str = "SCHLEUSE_CRASH_AT";
+
+/// Three segments, so that there is a middle.
+fn content() -> Vec<u8> {
+    (0..150_000u32).map(|at| (at % 251) as u8).collect()
+}
+
+fn begin(
+    network: &Network,
+    client: &Client,
+    ticket: &Ticket,
+    content: impl Into<Content>,
+) -> Running<Result<Receipt, SendError>> {
+    let sending = client.send(ticket, content).kind("guest-list").patience(SOON);
+    network.background().begin(async move { sending.await })
+}
+
+/// Restarts an office so that it ends at this step.
+fn arm(office: &Office, step: &str) {
+    office.daemon().kill();
+    office.daemon().set_env(CRASH, step);
+    office.daemon().start();
+    office.wait_ready(1);
+}
+
+fn wait_for_crash(office: &Office, step: &str) {
+    until_true(&format!("the receiver reaches {step}"), SOON, || !office.daemon().is_running());
+}
+
+fn recover(office: &Office) {
+    office.daemon().kill();
+    office.daemon().set_env(CRASH, "");
+    office.daemon().start();
+    office.wait_ready(1);
+}
+
+fn assert_there_once(network: &Network, office: &Office, ticket: &Ticket, receipt: &Receipt) {
+    assert!(office.submission(ticket).is_some(), "a receipt without a submission");
+    assert!(office.read(ticket).unwrap() == content());
+    verify_receipt(receipt, ticket, &network.directory()).unwrap();
+}
+
+/// The sender's process lives on and sends identical bytes, and in a second round a new process knows nothing but the
+/// ticket and the content.
+fn sending_survives(steps: &[&str]) {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    for step in steps {
+        for same_process in [true, false] {
+            arm(office, step);
+            let ticket = office.mint(&[]);
+            let first = network.new_client(Some(network.vendor(0)));
+            let sending = begin(&network, &first, &ticket, content());
+            wait_for_crash(office, step);
+            let receipt = if same_process {
+                recover(office);
+                sending.wait()
+            } else {
+                if sending.is_finished() {
+                    // Then it must be there, whatever happens.
+                    let receipt = sending.wait().unwrap();
+                    recover(office);
+                    assert_there_once(&network, office, &ticket, &receipt);
+                } else {
+                    sending.abort();
+                    recover(office);
+                }
+                begin(&network, &network.new_client(Some(network.vendor(0))), &ticket, content()).wait()
+            };
+            let receipt = receipt.unwrap_or_else(|error| panic!("{step}, same process: {same_process}: {error}"));
+            assert_there_once(&network, office, &ticket, &receipt);
+        }
+    }
+    assert_eq!(office.inbox().len(), 2 * steps.len());
+}
+
+#[test]
+fn before_anything_is_stored() {
+    sending_survives(&["after-lookup", "after-claim", "before-commit-begin", "after-commit-begin"]);
+}
+
+#[test]
+fn while_segments_are_stored() {
+    sending_survives(&["before-commit-store", "after-commit-store", "before-commit-store#2"]);
+}
+
+#[test]
+fn around_the_receipt() {
+    sending_survives(&["before-commit-finish", "after-commit-finish", "before-receipt", "after-receipt-sent"]);
+}
+
+#[test]
+fn while_the_content_is_looked_at() {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    for step in ["before-commit-summarise", "after-commit-summarise"] {
+        arm(office, step);
+        let ticket = office.mint(&[]);
+        let sending = begin(&network, &network.client(0), &ticket, content());
+        wait_for_crash(office, step);
+        recover(office);
+        assert_there_once(&network, office, &ticket, &sending.wait().unwrap());
+        let looked = || !office.submission(&ticket).unwrap()["findings"].is_null();
+        until_true("it is looked at after the restart", SOON, looked);
+    }
+}
+
+/// A ticket that was not handed out is no loss; one that was handed out is there.
+#[test]
+fn while_tickets_are_minted() {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    let earlier = office.mint(&[]);
+    for step in ["before-commit-mint", "after-commit-mint", "after-mint-commit"] {
+        arm(office, step);
+        assert!(office.try_ask("POST", "/v1/tickets", "{}").is_err(), "{step}: an answer without a daemon");
+        wait_for_crash(office, step);
+        recover(office);
+        network.send(0, &office.mint(&[]), content()).unwrap();
+    }
+    network.send(0, &earlier, content()).unwrap();
+    assert_eq!(office.inbox().len(), 4);
+}
+
+/// Either it is there whole or it is gone whole.
+#[test]
+fn while_a_submission_is_deleted() {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    for (step, remains) in [("before-commit-delete", true), ("after-commit-delete", false)] {
+        let ticket = office.mint(&[]);
+        network.send(0, &ticket, content()).unwrap();
+        arm(office, step);
+        let path = format!("/v1/submissions/{}", ticket.body().id);
+        assert!(office.try_ask("DELETE", &path, "").is_err(), "{step}: an answer without a daemon");
+        wait_for_crash(office, step);
+        recover(office);
+        assert_eq!(office.submission(&ticket).is_some(), remains, "{step}");
+        assert_eq!(office.read(&ticket).is_some_and(|read| read == content()), remains, "{step}");
+        if remains {
+            assert_eq!(office.delete(&ticket), 200);
+        }
+        assert!(office.inbox().is_empty());
+    }
+}
+
+/// At no named step, but whenever it happens, again and again during one upload.
+#[test]
+fn at_any_time_during_a_larger_upload() {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    let ticket = office.mint(&[]);
+    let large: Vec<u8> = (0..20_000_000u32).map(|at| (at % 253) as u8).collect();
+    let sending = begin(&network, &network.client(0), &ticket, large.clone());
+    let mut kills = 0;
+    while !sending.is_finished() && kills < 5 {
+        until_true("segments are being stored", SOON, || {
+            let incoming = office.status().is_some_and(|status| status["store"]["incoming"] == 1);
+            incoming || sending.is_finished()
+        });
+        office.daemon().kill();
+        office.daemon().start();
+        office.wait_ready(1);
+        kills += 1;
+    }
+    println!("killed {kills} times");
+    let receipt = sending.wait().unwrap();
+    assert_eq!(office.inbox().len(), 1);
+    assert!(office.read(&ticket).unwrap() == large);
+    verify_receipt(&receipt, &ticket, &network.directory()).unwrap();
+}
+
+/// Every proxy is killed once during one upload, and comes back.
+#[test]
+fn proxies_that_are_killed_while_they_carry() {
+    let network = Network::of(2, 2, 1, 1).start();
+    let office = network.office(0);
+    let ticket = office.mint(&[]);
+    let large: Vec<u8> = (0..40_000_000u32).map(|at| (at % 253) as u8).collect();
+    let sending = begin(&network, &network.client(0), &ticket, large.clone());
+    let kill = |proxy: &Proxy| {
+        proxy.daemon.kill();
+        std::thread::yield_now();
+        proxy.daemon.start();
+    };
+    for proxy in [network.inner(0), network.outer(0), network.inner(1), network.outer(1)] {
+        until_true("it is under way", SOON, || {
+            office.status().is_some_and(|status| status["running"] == 1) || sending.is_finished()
+        });
+        kill(proxy);
+        // The others go on meanwhile; the next is killed when the upload has found another way.
+        network.wait_ready();
+    }
+    let receipt = sending.wait().unwrap();
+    assert_eq!(office.inbox().len(), 1);
+    assert!(office.read(&ticket).unwrap() == large);
+    verify_receipt(&receipt, &ticket, &network.directory()).unwrap();
+    network.send(0, &office.mint(&[]), "after all that").unwrap();
+}
+
+/// A dead outer proxy is told from a busy one in a fraction of a second: the other one takes over.
+#[test]
+fn one_outer_and_one_inner_proxy_are_enough() {
+    let network = Network::of(2, 2, 1, 1).start();
+    let office = network.office(0);
+    let ticket = office.mint(&[]);
+    network.inner(0).daemon.kill();
+    network.outer(1).daemon.kill();
+    let since = std::time::Instant::now();
+    network.send(0, &ticket, content()).unwrap();
+    println!("sent after {:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(10));
+    assert_eq!(office.inbox().len(), 1);
+}
