@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use axum::serve::Listener;
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::Secret;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -47,23 +48,29 @@ pub(crate) async fn serve(core: &Arc<Core>) -> Result<Served, AppError> {
     if let Some(socket) = &core.config.api.socket {
         let listener = bind_socket(socket).await?;
         served.sockets.push(socket.path.clone());
-        let (router, draining) = (router(core), Arc::clone(core));
-        core.tasks.spawn(async move {
-            let draining = async move { draining.shutdown.draining().await };
-            let _ = axum::serve(listener, router).with_graceful_shutdown(draining).await;
-        });
+        spawn(core, listener, router(core));
     }
     if let Some(loopback) = &core.config.api.loopback {
         let (listener, token) = bind_loopback(loopback).await?;
         served.loopback = listener.local_addr().ok();
-        let router = guard::protect(router(core), token);
-        let draining = Arc::clone(core);
-        core.tasks.spawn(async move {
-            let draining = async move { draining.shutdown.draining().await };
-            let _ = axum::serve(listener, router).with_graceful_shutdown(draining).await;
-        });
+        spawn(core, listener, guard::protect(router(core), token));
     }
     Ok(served)
+}
+
+/// Running requests may finish while the daemon drains, and are cut off when it must stop.
+fn spawn<L>(core: &Arc<Core>, listener: L, router: Router)
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let shutdown = core.shutdown.clone();
+    core.tasks.spawn(async move {
+        let draining = shutdown.clone();
+        let draining = async move { draining.draining().await };
+        let serving = axum::serve(listener, router).with_graceful_shutdown(draining).into_future();
+        let _ = shutdown.unless_stopped(serving).await;
+    });
 }
 
 fn router(core: &Arc<Core>) -> Router {

@@ -29,8 +29,8 @@ pub(crate) struct Core {
     pub(crate) streams: Arc<Semaphore>,
     /// A submission became complete.
     pub(crate) completed: Notify,
-    /// Somebody deleted something: there is ciphertext to clear away.
-    pub(crate) deleted: Notify,
+    /// Something was shredded: there is ciphertext to clear away.
+    pub(crate) garbage: Notify,
     pub(crate) shutdown: Shutdown,
     pub(crate) tasks: TaskTracker,
 }

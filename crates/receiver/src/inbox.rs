@@ -88,7 +88,7 @@ impl Core {
             Outcome::Deleted(routes) => {
                 // Nobody can use these tokens for anything any more: the inner proxies need not carry them.
                 self.routes.report_used(&routes);
-                self.deleted.notify_one();
+                self.garbage.notify_one();
                 Ok(true)
             }
             _ => Ok(false),

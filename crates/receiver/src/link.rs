@@ -152,7 +152,8 @@ impl Link {
         match end {
             End::Protocol(_) => self.connection.close(CLOSED, b""),
             End::Stopping => {
-                let _ = framed::write_message(&mut self.send, FrameType::Control, &OfficeToInner::Drain).await;
+                let drain = framed::write_message(&mut self.send, FrameType::Control, &OfficeToInner::Drain);
+                let _ = self.core.shutdown.unless_stopped(drain).await;
                 let _ = acceptor.await;
             }
             End::Drained => {

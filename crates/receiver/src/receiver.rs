@@ -135,7 +135,7 @@ impl Receiver {
             leases: Arc::default(),
             streams: Arc::new(Semaphore::new(config.limits.max_streams as usize)),
             completed: Notify::new(),
-            deleted: Notify::new(),
+            garbage: Notify::new(),
             shutdown: Shutdown::new(),
             tasks: TaskTracker::new(),
             config,

@@ -20,7 +20,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         let wake = async {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = core.deleted.notified() => {}
+                () = core.garbage.notified() => {}
             }
         };
         if core.shutdown.unless_draining(wake).await.is_none() {

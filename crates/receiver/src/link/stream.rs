@@ -4,7 +4,6 @@
 //! held until the last of them is answered, so that the next stream of the ticket reads a settled state.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use quinn::{RecvStream, SendStream, VarInt};
 use schleuse_protocol::limits::IDLE_TIMEOUT;
 use schleuse_protocol::office::{Found, OfficeAction, OfficeStream, TicketState};
 use schleuse_protocol::time::Now;
-use schleuse_protocol::wire::refusal::STOP_ENOUGH;
+use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
@@ -45,6 +44,7 @@ pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, p
         send,
         recv,
         waiting: VecDeque::new(),
+        supersedes: false,
         claimed: None,
         lease: None,
         answered_with: None,
@@ -63,6 +63,8 @@ struct Stream {
     recv: RecvStream,
     /// Answers that are still to come, in the order of their commands.
     waiting: VecDeque<Waiting>,
+    /// Whether an unfinished earlier attempt gives way to this one.
+    supersedes: bool,
     /// The attempt that the lease is for.
     claimed: Option<Attempt>,
     lease: Option<Lease>,
@@ -159,7 +161,8 @@ impl Stream {
             }
             (Kind::Finish, Err(error)) => self.machine.handle_finished(Err(reason(&error)), now),
             (Kind::Begin | Kind::Store, Err(error)) => self.machine.handle_store_failed(reason(&error), now),
-            (Kind::Discard, _) => self.core.deleted.notify_one(),
+            (Kind::Discard, _) => self.core.garbage.notify_one(),
+            (Kind::Begin, Ok(_)) if self.supersedes => self.core.garbage.notify_one(),
             (Kind::Begin | Kind::Store | Kind::Finish, Ok(_)) => {}
         }
     }
@@ -254,7 +257,10 @@ impl Stream {
         self.claimed = Some(attempt);
         crash::point("after-claim", "");
         match self.core.store.progress(attempt.ticket).await {
-            Ok(progress) => self.machine.handle_claimed(ticket_state(progress), self.now()),
+            Ok(progress) => {
+                self.supersedes = matches!(&progress, Progress::Unfinished { digest, .. } if *digest != attempt.digest);
+                self.machine.handle_claimed(ticket_state(progress), self.now());
+            }
             Err(error) => self.give_up(&error),
         }
     }
@@ -281,9 +287,10 @@ impl Stream {
 
     /// Replies are small; a peer that does not take them for so long is gone.
     async fn write(&mut self, bytes: Vec<u8>) {
-        let written = tokio::time::timeout(IDLE_TIMEOUT, self.send.write_chunk(bytes.into())).await;
-        if !matches!(written, Ok(Ok(()))) {
-            let _ = self.send.reset(reset_code(schleuse_protocol::wire::refusal::StreamRefusal::Unavailable));
+        let write = self.core.shutdown.unless_stopped(self.send.write_chunk(bytes.into()));
+        let written = tokio::time::timeout(IDLE_TIMEOUT, write).await;
+        if !matches!(written, Ok(Some(Ok(())))) {
+            let _ = self.send.reset(reset_code(StreamRefusal::Unavailable));
             self.machine.handle_lost(self.now());
         }
     }
@@ -323,12 +330,10 @@ async fn first_answer(waiting: &mut VecDeque<Waiting>) -> Event {
     Event::Answer(kind, answer)
 }
 
-fn superseded(lease: Option<&Lease>) -> impl Future<Output = ()> {
-    async move {
-        match lease {
-            Some(lease) => lease.superseded().await,
-            None => std::future::pending().await,
-        }
+async fn superseded(lease: Option<&Lease>) {
+    match lease {
+        Some(lease) => lease.superseded().await,
+        None => std::future::pending().await,
     }
 }
 

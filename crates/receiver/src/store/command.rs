@@ -6,6 +6,7 @@ use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 
+use super::error::StoreError;
 use super::model::{Completion, NewSegment, NewTicket, NewUpload};
 
 /// One change. Every command may be sent twice: the second time changes nothing and answers the same.
@@ -88,9 +89,13 @@ impl Command {
         }
     }
 
-    /// Whether it deletes key material, so that the log must be cut before it is answered.
-    pub(super) fn shreds(&self) -> bool {
-        matches!(self, Self::Delete(_) | Self::EndTickets { .. })
+    /// Whether it has deleted key material, so that the log must be cut before it is answered.
+    pub(super) fn has_shredded(&self, answer: &Result<Outcome, StoreError>) -> bool {
+        match (self, answer) {
+            (Self::Delete(_), Ok(Outcome::Deleted(_))) => true,
+            (Self::EndTickets { .. }, Ok(Outcome::Cleared(ended))) => *ended > 0,
+            _ => false,
+        }
     }
 
     /// Whether what it inserts can collide with what is stored. All others check first and then change, so that a

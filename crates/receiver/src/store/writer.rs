@@ -99,7 +99,8 @@ impl Writer {
         };
         match transaction(&mut connection, round).await {
             Ok(answers) => {
-                if self.must_truncate || round.iter().any(|job| job.command.shreds()) {
+                self.must_truncate |= round.iter().zip(&answers).any(|(job, answer)| job.command.has_shredded(answer));
+                if self.must_truncate {
                     self.must_truncate = !engine::truncate_log(&mut connection).await.unwrap_or(false);
                 }
                 self.connection = Some(connection);

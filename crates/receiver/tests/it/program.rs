@@ -185,6 +185,34 @@ async fn a_ticket_that_was_not_handed_out_does_no_harm() {
     }
 }
 
+#[tokio::test]
+async fn a_hundred_megabytes_pass_through_little_memory() {
+    const LIMIT_KIB: u64 = 64 * 1024;
+    let network = Network::new().await;
+    let running = daemon(&network, None).await;
+    ready(&network).await;
+    // The longest guest list that the format allows: it is parsed as a whole.
+    let ticket = mint(&network).await;
+    let list = schleuse_payload::generate::guest_list_json(10_000, 5);
+    Attempt::new(&network, &ticket, &VENDOR, list).receipt().await;
+    until(|| async {
+        let view = as_json(&network, &["read", &ticket.body().id.to_string()]).await;
+        (view["findings"]["people"] == json!(10_000)).then_some(())
+    })
+    .await;
+    let ticket = mint(&network).await;
+    let bytes = content(100_000_000);
+    Attempt::new(&network, &ticket, &VENDOR, bytes.clone()).receipt().await;
+    let saved = network.path("saved");
+    fine(&network, &["read", &ticket.body().id.to_string(), "--output", saved.to_str().unwrap()]).await;
+    assert!(std::fs::read(&saved).unwrap() == bytes, "the content differs");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.id().unwrap())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < LIMIT_KIB, "peak of resident memory: {peak} KiB");
+    println!("peak of resident memory: {peak} KiB");
+}
+
 /// Waits until the daemon has crashed. The dead tell nobody: the inner proxy would find out by its idle timeout.
 async fn crashed(network: &Network, daemon: &mut Child) -> ExitStatus {
     let status = soon(daemon.wait()).await.expect("our own child");

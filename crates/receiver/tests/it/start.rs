@@ -65,6 +65,10 @@ async fn every_obstacle_is_named_with_place_and_remedy() {
     });
     fails(config, exit::CONFIG, &["ca.pem", "in the way"]).await;
     assert!(network.path("ca.pem").exists(), "a file that is no socket was removed");
+    let garbage = "this is no database, however long one looks at it. ".repeat(100);
+    std::fs::write(network.path("garbage.sqlite"), garbage).unwrap();
+    let config = changed(&|config| config.database = network.path("garbage.sqlite"));
+    fails(config, exit::IO, &["garbage.sqlite", "not a database"]).await;
     std::fs::set_permissions(network.path("kek"), std::fs::Permissions::from_mode(0o644)).unwrap();
     fails(network.config(), exit::NO_PERMISSION, &["kek", "chmod 600"]).await;
     std::fs::set_permissions(network.path("kek"), std::fs::Permissions::from_mode(0o600)).unwrap();
