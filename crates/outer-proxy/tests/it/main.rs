@@ -2,6 +2,7 @@
 
 mod carry;
 mod daemon;
+mod flood;
 mod links;
 mod pki;
 mod process;

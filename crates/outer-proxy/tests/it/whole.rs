@@ -9,17 +9,17 @@ use crate::process::{Daemon, free_address};
 use crate::support::{FakeInner, FakeLink, configure, soon, stream, try_connect};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_schleuse-outer");
-const MIB: u64 = 1024;
+pub(crate) const MIB: u64 = 1024;
 
-struct Whole {
-    daemon: Daemon,
-    pki: Pki,
-    inner: FakeInner,
-    link: FakeLink,
-    address: std::net::SocketAddr,
+pub(crate) struct Whole {
+    pub(crate) daemon: Daemon,
+    pub(crate) pki: Pki,
+    pub(crate) inner: FakeInner,
+    pub(crate) link: FakeLink,
+    pub(crate) address: std::net::SocketAddr,
 }
 
-async fn whole() -> Whole {
+pub(crate) async fn whole() -> Whole {
     let pki = Pki::new();
     let inner = FakeInner::listen(&pki, "inner-1");
     let config = configure(&pki, &[("inner-1", inner.address)]);

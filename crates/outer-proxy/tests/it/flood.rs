@@ -1,0 +1,115 @@
+//! Who comes in numbers: half-open connections, and connections that nobody uses.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use quinn::Endpoint;
+use schleuse_outer_proxy::{Config, start};
+use schleuse_transport::endpoint::{Limits, client_config, dial_only};
+use schleuse_transport::tls::{self, server_name};
+use tokio::net::UdpSocket;
+
+use crate::pki::Pki;
+use crate::support::{FakeInner, configure, connect, refusal, soon, stream, try_connect};
+use crate::whole::{MIB, whole};
+
+/// Enough to see that memory follows what is open at a time, and not what has come.
+const ATTEMPTS: usize = 2000;
+const BATCH: usize = 100;
+
+/// Carries datagrams to a proxy, and none back.
+struct OneWay {
+    address: SocketAddr,
+    open: Arc<AtomicBool>,
+    carried: Arc<AtomicUsize>,
+}
+
+impl OneWay {
+    async fn to(proxy: SocketAddr) -> Self {
+        let (near, far) = (loopback().await, loopback().await);
+        let way =
+            Self { address: near.local_addr().expect("an address"), open: Arc::default(), carried: Arc::default() };
+        let (open, carried) = (way.open.clone(), way.carried.clone());
+        tokio::spawn(async move {
+            let mut datagram = [0; 2048];
+            while let Ok((length, _)) = near.recv_from(&mut datagram).await {
+                if open.load(Ordering::Relaxed) && far.send_to(&datagram[..length], proxy).await.is_ok() {
+                    carried.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        way
+    }
+
+    /// Begins a batch of connections and forgets them once their first packets are on the way.
+    async fn begin(&self, dialler: &Endpoint) {
+        let before = self.carried.load(Ordering::Relaxed);
+        self.open.store(true, Ordering::Relaxed);
+        let begun: Vec<_> =
+            (0..BATCH).map(|_| dialler.connect(self.address, &server_name("outer-1")).expect("a name")).collect();
+        // A hybrid hello is two packets; some may be lost on the way.
+        let arrived = async {
+            while self.carried.load(Ordering::Relaxed) < before + BATCH {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(arrived).await;
+        self.open.store(false, Ordering::Relaxed);
+        drop(begun);
+    }
+}
+
+async fn loopback() -> UdpSocket {
+    UdpSocket::bind(("127.0.0.1", 0)).await.expect("a socket")
+}
+
+#[tokio::test]
+async fn half_open_connections_take_little_and_keep_nobody_out() {
+    let whole = whole().await;
+    let before = whole.daemon.memory().1;
+    let way = OneWay::to(whole.address).await;
+    let config = client_config(tls::sender(&whole.pki.roots()).unwrap(), &Limits::SENDER);
+    let dialler = dial_only(([127, 0, 0, 1], 0).into(), config).unwrap();
+    for _ in 0..ATTEMPTS / BATCH {
+        way.begin(&dialler).await;
+    }
+    let most = whole.daemon.memory().1;
+    eprintln!("{ATTEMPTS} half-open connections: from {before} to {most} KiB");
+    assert!(most < before + 32 * MIB, "from {before} to {most} KiB");
+    let sender = soon(try_connect(&whole.pki, whole.address)).await;
+    assert!(sender.is_ok(), "a real sender proves its address and is let in: {sender:?}");
+}
+
+#[tokio::test]
+async fn seats_are_limited_and_those_that_nobody_uses_become_free_when_they_are_scarce() {
+    let pki = Pki::new();
+    let inner = FakeInner::listen(&pki, "inner-1");
+    let config = configure(&pki, &[("inner-1", inner.address)]);
+    let text = std::fs::read_to_string(&config).unwrap();
+    pki.file("outer.toml", &text.replace("threads = 1", "threads = 1\nlimits = { connections = 4 }"));
+    let outer = start(Config::load(&config).unwrap(), None).unwrap();
+    let address = outer.addresses()[0];
+    let link = soon(inner.accept()).await;
+    soon(outer.until_linked()).await;
+
+    let busy = soon(connect(&pki, address)).await;
+    let (_send, mut recv) = stream(&busy, &inner.open(), b"").await;
+    let (_, mut reply, _carried) = link.stream().await;
+    let idle =
+        [soon(connect(&pki, address)).await, soon(connect(&pki, address)).await, soon(connect(&pki, address)).await];
+    assert!(soon(try_connect(&pki, address)).await.is_err(), "all seats are taken");
+    for sender in &idle {
+        // Three of four seats are not scarce any more, so one of the idle ones may stay.
+        if tokio::time::timeout(std::time::Duration::from_secs(7), sender.closed()).await.is_ok() {
+            break;
+        }
+    }
+    assert!(idle.iter().any(|sender| sender.close_reason().is_some()), "an idle sender had to go");
+    assert!(soon(try_connect(&pki, address)).await.is_ok(), "there is a seat again");
+    reply
+        .reset(schleuse_transport::relay::refusal_code(schleuse_protocol::wire::refusal::StreamRefusal::Refused))
+        .unwrap();
+    refusal(&mut recv).await;
+    assert!(busy.close_reason().is_none(), "who has a stream stays");
+}
