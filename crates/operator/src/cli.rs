@@ -53,13 +53,21 @@ enum Command {
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
     /// Send a file with a ticket and keep the receipt.
+    ///
+    /// Ends with 0 only when the office has confirmed with a receipt. After exit code 75 the same command can be
+    /// repeated: the same content under the same ticket is stored once.
     Send(send::Send),
     /// Show or verify a receipt, without a network.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
     /// Check the configuration file of a daemon, as the daemon would when it starts.
+    ///
+    /// Reads the file and everything that it names: keys and their modes, certificates, the directory. Tells the first
+    /// thing at which the daemon would stop.
     Check(check::Check),
     /// Print the completion script of a shell.
+    ///
+    /// For example: schleuse completions bash > /etc/bash_completion.d/schleuse
     Completions(completions::Completions),
 }
 

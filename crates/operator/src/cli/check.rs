@@ -11,7 +11,6 @@ use super::output::{Output, shown};
 use crate::directory_tool::{at, parse_toml};
 use crate::files;
 
-/// Reads the file and everything that it names: keys and their modes, certificates, the directory.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// A configuration of schleuse-outer, schleuse-inner or schleuse-receiver, a directory's source, or root keys.

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::Cli;
 use super::output::Output;
 
-/// For example: `schleuse completions bash > /etc/bash_completion.d/schleuse`
 #[derive(Debug, Args)]
 pub(super) struct Completions {
     /// Which shell.

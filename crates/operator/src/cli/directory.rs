@@ -19,8 +19,14 @@ const MAX_DAYS: i64 = 36_500;
 #[derive(Debug, Subcommand)]
 pub(super) enum DirectoryCommand {
     /// Make the source, or add members and permissions to it; raises the version.
+    ///
+    /// Without members and permissions it only renews version and expiry. Comments in the source are lost; to keep them,
+    /// edit the file by hand.
     Add(add::Add),
     /// Sign a source, or add a signature to a signed directory.
+    ///
+    /// The first signer signs the source; each further one adds a signature to the file that came out. Look at what you
+    /// sign first: schleuse directory show FILE
     Sign(sign::Sign),
     /// Show a source or a signed directory, without verifying it.
     Show(show::Show),

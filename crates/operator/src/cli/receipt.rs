@@ -21,6 +21,8 @@ pub(super) enum ReceiptCommand {
     /// Show what a receipt says, without verifying it.
     Show(Show),
     /// Verify that a receipt is the office's signed word for a ticket and a content.
+    ///
+    /// The directory is taken as of the time of the receipt, so for an old receipt take the directory of that time.
     Verify(Verify),
 }
 
@@ -48,7 +50,6 @@ impl Show {
     }
 }
 
-/// The directory is taken as of the time of the receipt, so for an old receipt take the directory of that time.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// The receipt, as `schleuse send --receipt` keeps it.

@@ -24,8 +24,6 @@ use crate::directory_tool::load_signing_key;
 use crate::files::{self, Access, FileError};
 use crate::pki::MemberKeys;
 
-/// Ends with 0 only when the office has confirmed with a receipt. With exit code 75 the same command can be repeated: the
-/// same content under the same ticket is stored once.
 #[derive(Debug, Args)]
 pub(super) struct Send {
     /// The file to send.

@@ -16,6 +16,8 @@ pub(super) enum TicketCommand {
     /// Show what a ticket says; its secret only when asked for.
     Show(show::Show),
     /// Write a ticket as URI, link or QR code.
+    ///
+    /// Pictures hold the ticket's secret, so their files are for their owner only (mode 0600), and none is overwritten.
     Convert(convert::Convert),
 }
 

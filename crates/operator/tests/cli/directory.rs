@@ -76,6 +76,8 @@ fn from_members_to_a_directory_signed_by_two() {
     assert!(shown.stdout.contains("vendor-1 may send guest-list to nrw"), "{}", shown.stdout);
     assert!(shown.stdout.contains("outer.example:443"), "{}", shown.stdout);
     let json = run!("directory", "show", signed, "--json").json();
+    let fingerprint = json["directory"]["members"][0]["fingerprints"][0].as_str().unwrap();
+    assert!(shown.stdout.contains(fingerprint), "the configuration of an outer proxy needs it: {}", shown.stdout);
     assert_eq!(json["directory"]["members"][1]["id"], "ga-koeln");
     assert_eq!(json["verified"], false);
     assert_eq!(run!("directory", "keys", "show", roots, "--json").json()["threshold"], 2);

@@ -122,7 +122,14 @@ fn the_example_is_whole_and_marked() {
 
 #[test]
 fn the_example_in_the_repository_is_whole_and_marked() {
-    check_example(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../certs-example"));
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = crate_folder.join("../../certs-example");
+    check_example(&example);
+    for name in ["README.md", "inner.toml", "receiver.toml"] {
+        let [made, template] = [&example, &crate_folder.join("src/pki/example")]
+            .map(|folder| fs::read_to_string(folder.join(name)).expect("the file is there"));
+        assert_eq!(made, template, "{name}: make certs-example anew with 'schleuse pki example'");
+    }
 }
 
 fn check_example(example: &Path) {

@@ -26,6 +26,12 @@ fn every_command_has_help() {
 }
 
 #[test]
+fn the_help_of_send_tells_when_to_repeat() {
+    let help = run!("help", "send").stdout;
+    assert!(help.contains("After exit code 75 the same command can be repeated"), "{help}");
+}
+
+#[test]
 fn completions_are_scripts_that_know_the_commands() {
     for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef schleuse"), ("fish", "complete -c schleuse")] {
         let run = run!("completions", shell);

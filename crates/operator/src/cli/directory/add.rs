@@ -12,8 +12,6 @@ use super::super::output::{Output, moment, now, shown};
 use super::{DEFAULT_DAYS, MAX_DAYS};
 use crate::directory_tool::{empty, load_member, load_source, renew, write_source};
 
-/// Without members and permissions it only renews version and expiry. Comments in the source are lost; to keep them,
-/// edit the file by hand.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Add {
     /// The source, a TOML file; made if it does not exist.

@@ -51,6 +51,9 @@ fn text(directory: &Directory, signers: Option<&[String]>) -> String {
     let mut members = Table::default();
     for member in &directory.members {
         members.row(&format!("  {:6} {}", member.role.as_str(), member.id), facts(member));
+        for fingerprint in &member.fingerprints {
+            members.row("", format!("fingerprint {fingerprint}"));
+        }
     }
     text.push_str(&members.text());
     text.push_str("\nPermissions\n");
@@ -64,7 +67,6 @@ fn facts(member: &Member) -> String {
     let mut facts = vec![member.name.clone()];
     facts.extend(member.addresses.iter().cloned());
     facts.extend(member.groups.iter().map(|group| format!("in {group}")));
-    facts.extend(member.fingerprints.iter().map(|fingerprint| format!("key {}…", &hex(&fingerprint.0[..6]))));
     facts.extend(member.valid_from.map(|time| format!("from {}", moment(time))));
     facts.extend(member.valid_until.map(|time| format!("until {}", moment(time))));
     facts.join(", ")

@@ -11,8 +11,6 @@ use serde_json::json;
 use super::super::output::{Output, hex, shown};
 use crate::directory_tool::{Document, at, load, load_signed, load_signing_key, write_signed};
 
-/// The first signer signs the source; each further one adds a signature to the file that came out. Look at what you
-/// sign first: `schleuse directory show FILE`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Sign {
     /// The source, or a directory that others have signed.

@@ -12,7 +12,6 @@ use super::TicketSource;
 use crate::files::{self, Access};
 use crate::qr::{self, QrError};
 
-/// Pictures hold the ticket's secret, so their files are for their owner only (mode 0600), and none is overwritten.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Convert {
     /// A file with the ticket, '-' for standard input, or the ticket itself.
