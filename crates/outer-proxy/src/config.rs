@@ -108,9 +108,9 @@ pub struct Limits {
     pub streams_per_connection: NonZeroU32,
     /// Handshakes that may be open at a time, per thread.
     pub handshakes: NonZeroUsize,
-    /// Handshakes per second of one network.
+    /// Handshakes per second of one network (IPv4 /24, IPv6 /48), per thread.
     pub handshakes_per_second: NonZeroU32,
-    /// Handshakes of one network after a quiet time.
+    /// The same after a quiet time.
     pub handshake_burst: NonZeroU32,
 }
 
