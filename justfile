@@ -29,6 +29,10 @@ deny:
 advisories:
     cargo deny check advisories
 
+# What the network costs beside its references: prints a table and renews docs/performance.md (some minutes, idle machine)
+bench *ARGS:
+    cargo run --release -p schleuse-bench -- {{ARGS}}
+
 # One seed of the simulation again, with its trace
 simulate SEED:
     SCHLEUSE_SEED={{SEED}} cargo test -p schleuse-tests --test simulation -- --nocapture

@@ -20,8 +20,13 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds them in release mode if need be; they lie beside this program.
+    /// Builds them in release mode if need be; they lie beside this program. `SCHLEUSE_BIN_DIR` names a folder with
+    /// programs that are to be measured instead.
     pub(crate) fn build() -> Result<Self> {
+        if let Some(folder) = std::env::var_os("SCHLEUSE_BIN_DIR") {
+            return Self::find(Path::new(&folder));
+        }
+        eprintln!("building the daemons");
         ensure!(!cfg!(debug_assertions), "figures without optimisation say nothing: run it with --release");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let packages = ["schleuse-outer-proxy", "schleuse-inner-proxy", "schleuse-receiver"];
@@ -33,9 +38,12 @@ impl Programs {
             .status()
             .context("cargo cannot be run")?;
         ensure!(status.success(), "the daemons do not build, see above");
-        let beside = folder_of_this_program()?;
+        Self::find(&folder_of_this_program()?)
+    }
+
+    fn find(folder: &Path) -> Result<Self> {
         let program = |name: &str| -> Result<PathBuf> {
-            let path = beside.join(name);
+            let path = folder.join(name);
             ensure!(path.exists(), "{} is not there", path.display());
             Ok(path)
         };
