@@ -1,5 +1,7 @@
 //! One try: drives the sender's state machine over one stream of one connection.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use quinn::{Chunk, Connection, ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
 use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
@@ -11,7 +13,7 @@ use schleuse_protocol::wire::reply::Refusal;
 use schleuse_protocol::wire::ticket::Route;
 use schleuse_seal::Sender;
 use schleuse_transport::clock::Clock;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::content::{Content, ContentError, Segment};
 use crate::dial::{HEAD_START, Link};
@@ -29,6 +31,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) meter: &'a mut Meter,
     /// Length of the content, once its last segment was read.
     pub(crate) end: &'a mut Option<u64>,
+    /// How long nothing may move.
+    pub(crate) patience: Duration,
     pub(crate) clock: Clock,
 }
 
@@ -55,6 +59,7 @@ enum Turn {
     Timer,
     /// The head start is over: has the proxy answered at all?
     ProxyCheck,
+    PatienceOver,
 }
 
 impl Attempt<'_> {
@@ -143,6 +148,7 @@ impl Stream<'_> {
             segment = attempt.content.segment(position), if wanted.is_some() => Turn::Segment(position, segment),
             () = attempt.clock.sleep_until_some(machine.poll_timeout()) => Turn::Timer,
             () = proxy.over(), if !proxy.done => Turn::ProxyCheck,
+            () = sleep_until(attempt.meter.moved() + attempt.patience) => Turn::PatienceOver,
         }
     }
 
@@ -171,6 +177,7 @@ impl Stream<'_> {
                 return Ok(Some(Ended::Interrupted(Interruption::ProxySilent)));
             }
             Turn::ProxyCheck => {}
+            Turn::PatienceOver => return Ok(Some(Ended::Interrupted(Interruption::TimedOut))),
         }
         Ok(None)
     }

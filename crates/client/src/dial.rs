@@ -49,12 +49,14 @@ impl Pool {
         })
     }
 
-    /// A living connection to any outer proxy, `avoid` only if there is no other.
+    /// A living connection to any outer proxy, `avoid` only if there is no other. No address is waited for longer than
+    /// `patience`.
     pub(crate) async fn link(
         &self,
         directory: &VerifiedDirectory,
         avoid: Option<MemberId>,
         now: UnixSeconds,
+        patience: Duration,
     ) -> Result<Link, DialError> {
         let candidates = self.candidates(directory, avoid, now);
         if let Some(link) = self.living(&candidates, avoid) {
@@ -65,7 +67,7 @@ impl Pool {
             return Ok(link);
         }
         let endpoint = self.endpoint()?;
-        let link = race(&endpoint, candidates).await?;
+        let link = race(&endpoint, candidates, patience.min(DIAL_TIMEOUT)).await?;
         lock(&self.links).insert(link.outer, link.connection.clone());
         Ok(link)
     }
@@ -145,7 +147,7 @@ struct Candidate {
 }
 
 /// Dials one after the other, each next one when the one before has failed or used up its head start.
-async fn race(endpoint: &Endpoint, candidates: Vec<Candidate>) -> Result<Link, DialError> {
+async fn race(endpoint: &Endpoint, candidates: Vec<Candidate>, patience: Duration) -> Result<Link, DialError> {
     if candidates.is_empty() {
         return Err(DialError::NoOuterProxy);
     }
@@ -153,14 +155,14 @@ async fn race(endpoint: &Endpoint, candidates: Vec<Candidate>) -> Result<Link, D
     let mut running = JoinSet::new();
     let mut failures = Vec::new();
     loop {
-        let patience = match waiting.next() {
+        let head_start = match waiting.next() {
             Some(candidate) => {
-                running.spawn(dial(endpoint.clone(), candidate));
+                running.spawn(dial(endpoint.clone(), candidate, patience));
                 HEAD_START
             }
             None => 2 * DIAL_TIMEOUT,
         };
-        match tokio::time::timeout(patience, running.join_next()).await {
+        match tokio::time::timeout(head_start, running.join_next()).await {
             Ok(Some(Ok(Ok(link)))) => return Ok(link),
             Ok(Some(Ok(Err(failure)))) => {
                 tracing::debug!(outer = %failure.outer, problem = %failure.problem, "an outer proxy was not reached");
@@ -173,9 +175,9 @@ async fn race(endpoint: &Endpoint, candidates: Vec<Candidate>) -> Result<Link, D
     }
 }
 
-async fn dial(endpoint: Endpoint, candidate: Candidate) -> Result<Link, DialFailure> {
+async fn dial(endpoint: Endpoint, candidate: Candidate, patience: Duration) -> Result<Link, DialFailure> {
     let outer = candidate.outer;
-    let problem = match tokio::time::timeout(DIAL_TIMEOUT, dial_in_time(&endpoint, &candidate)).await {
+    let problem = match tokio::time::timeout(patience, dial_in_time(&endpoint, &candidate)).await {
         Ok(Ok(connection)) => return Ok(Link { outer, connection }),
         Ok(Err(problem)) => problem,
         Err(_elapsed) => DialProblem::NoAnswer,

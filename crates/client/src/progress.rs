@@ -1,5 +1,7 @@
 //! How far a sending is.
 
+use tokio::time::Instant;
+
 /// How much of a content is durable at the office. Never goes back, whatever way the content takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,11 +21,12 @@ pub(crate) type OnProgress = Box<dyn FnMut(Progress) + Send>;
 pub(crate) struct Meter {
     now: Progress,
     callback: Option<OnProgress>,
+    moved: Instant,
 }
 
 impl Meter {
     pub(crate) fn new(total: Option<u64>, callback: Option<OnProgress>) -> Self {
-        Self { now: Progress { stored: 0, sent: 0, total }, callback }
+        Self { now: Progress { stored: 0, sent: 0, total }, callback, moved: Instant::now() }
     }
 
     /// Content up to this byte was handed over.
@@ -34,6 +37,11 @@ impl Meter {
     /// Segments before this byte are durable; padding after the content counts for nothing.
     pub(crate) fn stored(&mut self, end: u64) {
         self.advance(|now| now.stored = now.stored.max(end.min(now.total.unwrap_or(now.sent))));
+    }
+
+    /// When there was progress last.
+    pub(crate) fn moved(&self) -> Instant {
+        self.moved
     }
 
     pub(crate) fn stored_so_far(&self) -> u64 {
@@ -48,7 +56,11 @@ impl Meter {
     fn advance(&mut self, change: impl FnOnce(&mut Progress)) {
         let before = self.now;
         change(&mut self.now);
-        if let Some(callback) = self.callback.as_mut().filter(|_| self.now != before) {
+        if self.now == before {
+            return;
+        }
+        self.moved = Instant::now();
+        if let Some(callback) = &mut self.callback {
             callback(self.now);
         }
     }

@@ -10,7 +10,6 @@ use schleuse_protocol::wire::reply::{Reason, Refusal};
 use schleuse_protocol::wire::ticket::{Route, Ticket};
 use schleuse_seal::Sender;
 use schleuse_transport::backoff::Backoff;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Attempt, Ended};
@@ -80,7 +79,6 @@ impl Sending {
             office: ticket.body().office,
             meter: Meter::new(content.length(), on_progress),
             ways: Ways::new(admitted.routes.clone()),
-            last_progress: Instant::now(),
             backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(5)),
             superseded: false,
             end: None,
@@ -111,7 +109,6 @@ struct Delivery {
     meter: Meter,
     ways: Ways,
     patience: Duration,
-    last_progress: Instant,
     backoff: Backoff,
     /// Whether an attempt was already begun anew because the office had seen a higher number.
     superseded: bool,
@@ -156,17 +153,17 @@ impl Delivery {
     async fn attempt(&mut self, channel: Sender, start: Start) -> (Sender, Result<Ended, SendError>) {
         let shared = self.client.shared.clone();
         let (directory, now) = (self.client.directory(), shared.clock.unix());
-        let link = match shared.pool.link(&directory, self.ways.avoid, now).await {
+        let patience = self.patience.saturating_sub(self.waited());
+        let link = match shared.pool.link(&directory, self.ways.avoid, now, patience).await {
             Ok(link) => link,
             Err(error) => return (channel, Err(error.into())),
         };
         let before = self.meter.stored_so_far();
         let route = self.ways.route();
-        let Self { content, meter, end, .. } = self;
-        let attempt = Attempt { link: &link, route, content, meter, end, clock: shared.clock };
+        let Self { content, meter, end, patience, .. } = self;
+        let attempt = Attempt { link: &link, route, content, meter, end, patience: *patience, clock: shared.clock };
         let (channel, ended) = attempt.run(channel, start).await;
         if self.meter.stored_so_far() > before {
-            self.last_progress = Instant::now();
             self.backoff.reset();
         }
         if let Ok(Ended::Interrupted(interruption)) = &ended {
@@ -177,6 +174,11 @@ impl Delivery {
             self.ways.after(*interruption, link.outer);
         }
         (channel, ended)
+    }
+
+    /// Since the last progress.
+    fn waited(&self) -> Duration {
+        self.meter.moved().elapsed()
     }
 
     async fn after(&mut self, ended: Ended) -> Result<Next, SendError> {
@@ -203,7 +205,7 @@ impl Delivery {
     /// longer each time. `error` when patience is over.
     async fn wait_or(&mut self, error: SendError) -> Result<(), SendError> {
         let delay = if self.ways.take_untried() { Duration::ZERO } else { self.backoff.next_delay() };
-        if self.last_progress.elapsed() + delay > self.patience {
+        if self.waited() + delay > self.patience {
             return Err(error);
         }
         tokio::time::sleep(delay).await;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use schleuse_client::{
     BuildError, CancellationToken, Content, ContentError, DialError, DialProblem, SendError, SigningKey, TicketError,
@@ -93,6 +93,24 @@ async fn an_office_that_stays_away_ends_the_patience() {
     let error = net.client().send(&net.ticket(), sample(10)).patience(SHORT).await.unwrap_err();
     assert!(matches!(error, SendError::Unreachable { .. }), "{error}");
     assert!(error.may_retry());
+}
+
+#[tokio::test]
+async fn patience_also_ends_dialling_and_a_silent_office() {
+    let mut net = Net::new();
+    let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    net.list_outer("outer-0", silent.local_addr().unwrap(), [9; 32]);
+    let begun = Instant::now();
+    let error = net.client().send(&net.ticket(), sample(10)).patience(SHORT).await.unwrap_err();
+    assert!(matches!(error, SendError::Dial(_)) && error.may_retry(), "{error}");
+    assert!(begun.elapsed() < 8 * SHORT, "{:?}", begun.elapsed());
+
+    let mut net = Net::new();
+    net.outer(|_| Act::Mute);
+    let begun = Instant::now();
+    let error = net.client().send(&net.ticket(), sample(10)).patience(SHORT).await.unwrap_err();
+    assert!(matches!(error, SendError::Unreachable { .. }), "{error}");
+    assert!(begun.elapsed() < 8 * SHORT, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
