@@ -4,7 +4,7 @@
 //! time; `<step>#3` at the third time. Steps:
 //!
 //! * `before-commit-<command>` and `after-commit-<command>` around the commit of a round that contains the command, of
-//!   `mint`, `begin`, `store`, `finish`, `summarise`, `delete`, `end`, `sweep`, `meta`;
+//!   `mint`, `begin`, `store`, `finish`, `discard`, `summarise`, `delete`, `end`, `sweep`, `meta`;
 //! * `after-lookup`, `after-claim`, `before-receipt`, `after-receipt-sent` in a stream;
 //! * `after-mint-commit`: the ticket is durable, but was not handed out.
 

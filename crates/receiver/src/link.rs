@@ -169,7 +169,11 @@ impl Link {
         end
     }
 
-    async fn converse(&mut self, generation: u64, mut control: tokio::sync::mpsc::Receiver<OfficeToInner>) -> End {
+    async fn converse(
+        &mut self,
+        generation: u64,
+        mut control: tokio::sync::mpsc::UnboundedReceiver<OfficeToInner>,
+    ) -> End {
         loop {
             tokio::select! {
                 frame = self.frames.next() => match frame {

@@ -18,8 +18,6 @@ use tokio::time::Instant;
 
 /// Tokens to have of each inner proxy. One request brings at most 48.
 const STOCK: usize = 64;
-/// Control messages that wait for a link to take them.
-const CONTROL_QUEUE: usize = 256;
 /// How long a mint request waits for a link or for tokens.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,7 +38,7 @@ struct Link {
     address: String,
     /// Counts connections: what an older one reports late does not count.
     generation: u64,
-    control: Option<mpsc::Sender<OfficeToInner>>,
+    control: Option<mpsc::UnboundedSender<OfficeToInner>>,
     trouble: Option<String>,
 }
 
@@ -63,8 +61,9 @@ pub struct LinkStatus {
 pub(crate) struct Connected {
     /// Tells this connection from earlier and later ones.
     pub(crate) generation: u64,
-    /// What to send on the control stream.
-    pub(crate) control: mpsc::Receiver<OfficeToInner>,
+    /// What to send on the control stream. Not bounded, because little comes: one request for tokens at a time, and a
+    /// report for each submission that the staff deletes.
+    pub(crate) control: mpsc::UnboundedReceiver<OfficeToInner>,
 }
 
 impl Routes {
@@ -76,7 +75,7 @@ impl Routes {
 
     /// The control stream of a new connection is there.
     pub(crate) fn connected(&self, inner: MemberId) -> Connected {
-        let (sender, control) = mpsc::channel(CONTROL_QUEUE);
+        let (sender, control) = mpsc::unbounded_channel();
         let generation = {
             let mut state = self.lock();
             let link = state.links.entry(inner).or_default();
@@ -124,10 +123,9 @@ impl Routes {
         let mut state = self.lock();
         let State { pool, links } = &mut *state;
         while let Some((inner, request)) = pool.poll_request(self.clock.unix()) {
-            let sent =
-                links.get(&inner).and_then(|link| link.control.as_ref()).map(|control| control.try_send(request));
+            let sent = links.get(&inner).and_then(|link| link.control.as_ref()).map(|control| control.send(request));
             if !matches!(sent, Some(Ok(()))) {
-                // A link that takes nothing is as good as down; its task notices and connects anew.
+                // The link has just ended; its task connects anew.
                 pool.handle_disconnected(&inner);
             }
         }
@@ -161,7 +159,7 @@ impl Routes {
             let Some(control) = &link.control else { continue };
             let nonces: Vec<_> = used.iter().filter(|(_, at)| at == inner).map(|(nonce, _)| *nonce).collect();
             for batch in nonces.chunks(MAX_USED_BATCH) {
-                let _ = control.try_send(OfficeToInner::Used(batch.to_vec()));
+                let _ = control.send(OfficeToInner::Used(batch.to_vec()));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Two streams for one ticket.
+//! Two streams at a time: for one ticket, above the limit, and while the daemon drains.
 
 use schleuse_protocol::sender::{SenderEvent, SenderFailure};
 use schleuse_protocol::wire::reply::Reason;
@@ -57,5 +57,49 @@ async fn the_same_upload_goes_on_over_another_stream_while_the_first_hangs() {
     drop(old_streams);
     assert_eq!(**office.read(ticket.body().id).await.unwrap().unwrap(), bytes);
     assert_eq!(office.all_submissions().await.unwrap().len(), 1);
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn above_the_limit_of_streams_senders_are_asked_to_come_again() {
+    let network = Network::new().await;
+    let mut config = network.config();
+    config.limits.max_streams = 1;
+    let office = network.office_with(config).await;
+    let tickets = office.mint_many(&MintRequest::default(), 2).await.unwrap();
+    let mut running = Attempt::new(&network, &tickets[0], &NAMELESS, content(3_000_000));
+    running.run_until(progressed).await;
+    let mut second = Attempt::new(&network, &tickets[1], &NAMELESS, content(10));
+    assert_eq!(second.failure().await, SenderFailure::Unavailable);
+    running.receipt().await;
+    // The permit comes back a moment after the receipt: the last word is sent first.
+    let receipt = soon(async {
+        loop {
+            second.drop_connection();
+            if let SenderEvent::Receipt(receipt) = second.run().await {
+                return receipt;
+            }
+        }
+    });
+    assert_eq!(receipt.await.body().length, 10);
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn a_running_upload_ends_well_while_the_daemon_drains() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    let tickets = office.mint_many(&MintRequest::default(), 2).await.unwrap();
+    let mut running = Attempt::new(&network, &tickets[0], &NAMELESS, content(3_000_000));
+    running.run_until(progressed).await;
+    office.signal().drain();
+    let mut late = Attempt::new(&network, &tickets[1], &NAMELESS, content(10));
+    assert_eq!(late.failure().await, SenderFailure::Unavailable);
+    let (receipt, ()) = tokio::join!(running.receipt(), soon(office.shutdown()));
+    let office = network.office().await;
+    assert_eq!(office.submission(tickets[0].body().id).await.unwrap().unwrap().receipt, receipt);
+    assert_eq!(office.all_submissions().await.unwrap().len(), 1);
+    late.drop_connection();
+    late.receipt().await;
     soon(office.shutdown()).await;
 }
