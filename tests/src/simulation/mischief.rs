@@ -143,6 +143,12 @@ impl World {
             self.agents[agent] = None;
         }
         self.break_hops(|owners| owners.contains(&party));
+        self.forget(party);
+        self.schedule_in(100, 20_000, Event::Restart { party });
+    }
+
+    /// What a party that is no sender had in memory besides its streams.
+    fn forget(&mut self, party: Party) {
         match party {
             Party::Sender(_) => {}
             Party::Outer(outer) => {
@@ -162,7 +168,6 @@ impl World {
                 self.unlink_offices(|_, to| to == office);
             }
         }
-        self.schedule_in(100, 20_000, Event::Restart { party });
     }
 
     pub(super) fn restart(&mut self, party: Party) {

@@ -122,44 +122,25 @@ impl World {
 
     fn obey(&mut self, id: AgentId, conn: &mut OfficeConn) {
         while let Some(action) = conn.stream.poll_action() {
-            let command = match action {
-                OfficeAction::LookUp { nonce } => Command::LookUp(nonce),
+            match action {
                 OfficeAction::Claim { ticket, attempt, digest } => {
                     conn.ticket = Some(ticket);
-                    match self.take_lease(id, conn, Lease { agent: id, attempt, digest }) {
-                        true => Command::ReadState(ticket),
-                        false => continue,
+                    if self.take_lease(id, conn, Lease { agent: id, attempt, digest }) {
+                        self.queue_command(id, conn.office, Command::ReadState(ticket));
                     }
                 }
-                OfficeAction::ReadBack { ticket, position } => {
-                    self.tally.read_back += 1;
-                    Command::ReadBack(ticket, position)
-                }
-                OfficeAction::Begin { ticket, attempt, digest, storage_key, .. } => {
-                    Command::Begin { ticket, attempt, digest, key: storage_key }
-                }
-                OfficeAction::Store { ticket, attempt, position, ciphertext, .. } => {
-                    Command::Store { ticket, attempt, position, ciphertext }
-                }
-                OfficeAction::Finish { ticket, attempt, position, ciphertext, trailer, receipt } => {
-                    Command::Finish { ticket, attempt, position, ciphertext, trailer, receipt }
-                }
-                OfficeAction::Discard { ticket, attempt } => Command::Discard { ticket, attempt },
-                OfficeAction::Send(bytes) => {
-                    self.write(conn.hop, Side::Server, &bytes);
-                    continue;
-                }
+                OfficeAction::Send(bytes) => self.write(conn.hop, Side::Server, &bytes),
                 OfficeAction::FinishStream => {
                     self.fin(conn.hop, Side::Server);
                     self.stop(conn.hop, Side::Server, STOP_ENOUGH);
-                    continue;
                 }
-                OfficeAction::Reset(refusal) => {
-                    self.reset(conn.hop, Side::Server, refusal.code());
-                    continue;
+                OfficeAction::Reset(refusal) => self.reset(conn.hop, Side::Server, refusal.code()),
+                for_the_store => {
+                    let command = command(for_the_store);
+                    self.tally.read_back += u64::from(matches!(command, Command::ReadBack(..)));
+                    self.queue_command(id, conn.office, command);
                 }
-            };
-            self.queue_command(id, conn.office, command);
+            }
         }
     }
 
@@ -263,5 +244,25 @@ impl World {
         party.answers.clear();
         party.leases.clear();
         party.pool = TokenPool::new(4);
+    }
+}
+
+fn command(action: OfficeAction<Arc<Office>>) -> Command {
+    match action {
+        OfficeAction::LookUp { nonce } => Command::LookUp(nonce),
+        OfficeAction::ReadBack { ticket, position } => Command::ReadBack(ticket, position),
+        OfficeAction::Begin { ticket, attempt, digest, storage_key, .. } => {
+            Command::Begin { ticket, attempt, digest, key: storage_key }
+        }
+        OfficeAction::Store { ticket, attempt, position, ciphertext, .. } => {
+            Command::Store { ticket, attempt, position, ciphertext }
+        }
+        OfficeAction::Finish { ticket, attempt, position, ciphertext, trailer, receipt } => {
+            Command::Finish { ticket, attempt, position, ciphertext, trailer, receipt }
+        }
+        OfficeAction::Discard { ticket, attempt } => Command::Discard { ticket, attempt },
+        OfficeAction::Claim { .. } | OfficeAction::Send(_) | OfficeAction::FinishStream | OfficeAction::Reset(_) => {
+            unreachable!("nothing for the store")
+        }
     }
 }

@@ -16,6 +16,8 @@ pub struct TokenPool {
     /// How many to have of each inner proxy.
     target: usize,
     inners: BTreeMap<MemberId, Stock>,
+    /// How many tickets got routes.
+    tickets: usize,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +37,7 @@ pub struct NoRoute;
 impl TokenPool {
     /// A pool that keeps about `target` tokens of each inner proxy.
     pub fn new(target: usize) -> Self {
-        Self { target: target.max(1), inners: BTreeMap::new() }
+        Self { target: target.max(1), inners: BTreeMap::new(), tickets: 0 }
     }
 
     /// The control stream to this inner proxy is there.
@@ -80,7 +82,8 @@ impl TokenPool {
         })
     }
 
-    /// One route over each connected inner proxy, valid at least until `not_after`; at most [`MAX_ROUTES`].
+    /// One route over each connected inner proxy, valid at least until `not_after`; at most [`MAX_ROUTES`]. Senders try
+    /// them in their order, so each ticket begins with another one.
     pub fn take_routes(&mut self, not_after: UnixSeconds) -> Result<Vec<Route>, NoRoute> {
         let mut routes = Vec::new();
         for (inner, stock) in self.inners.iter_mut().filter(|(_, stock)| stock.connected) {
@@ -90,7 +93,13 @@ impl TokenPool {
             let Some(index) = stock.tokens.iter().position(|(until, _)| *until >= not_after) else { continue };
             routes.extend(stock.tokens.remove(index).map(|(_, token)| Route { inner: *inner, token }));
         }
-        if routes.is_empty() { Err(NoRoute) } else { Ok(routes) }
+        if routes.is_empty() {
+            return Err(NoRoute);
+        }
+        let first = self.tickets % routes.len();
+        routes.rotate_left(first);
+        self.tickets = self.tickets.wrapping_add(1);
+        Ok(routes)
     }
 
     /// How many tokens of this inner proxy are in stock.
@@ -144,6 +153,18 @@ mod tests {
         let routes = pool.take_routes(NOW).unwrap();
         assert_eq!(routes.iter().map(|route| route.inner).collect::<Vec<_>>(), [inner("a"), inner("b")]);
         assert_eq!(pool.take_routes(NOW), Err(NoRoute));
+    }
+
+    #[test]
+    fn tickets_begin_with_each_inner_proxy_in_turn() {
+        let mut pool = TokenPool::new(4);
+        for name in ["a", "b"] {
+            pool.handle_connected(inner(name));
+            while pool.poll_request(NOW).is_some() {}
+            pool.handle_tokens(&inner(name), NOW.after(EPOCH), (0..4).map(token).collect());
+        }
+        let firsts: Vec<_> = (0..4).map(|_| pool.take_routes(NOW).unwrap()[0].inner).collect();
+        assert_eq!(firsts, ["a", "b", "a", "b"].map(inner));
     }
 
     #[test]

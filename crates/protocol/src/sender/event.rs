@@ -37,7 +37,8 @@ pub enum SenderEvent {
         /// The first position that it wants.
         next: u32,
     },
-    /// The office stored more. For progress bars: the content must be kept until the receipt.
+    /// The office stored more: this attempt does not need those segments again. A new attempt needs all of the content, so
+    /// whoever can keeps it until the receipt.
     Progress {
         /// So many segments from the beginning are durable.
         stored_segments: u32,

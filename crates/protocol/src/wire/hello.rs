@@ -88,7 +88,7 @@ impl Wire for Intro {
 pub struct Identity {
     /// The member; must be [`Intro::sender`].
     pub member: MemberId,
-    /// Ed25519 over label, ticket hash, hash of `enc`, content hash.
+    /// Ed25519 over label, member, ticket hash, hash of `enc`, content hash.
     pub signature: Signature,
 }
 

@@ -192,3 +192,19 @@ fn a_long_text_is_cut_between_characters() {
     let Some(Reply::Refusal(Refusal { text, .. })) = office.replies(&channel).pop() else { panic!("no refusal") };
     assert_eq!(text, "ß".repeat(100));
 }
+
+#[test]
+fn a_flipped_bit_anywhere_hands_nothing_over() {
+    let (frames, _) = frames_of(sender(1), b"short", 0);
+    let whole = frames.concat();
+    for bit in 0..whole.len() * 8 {
+        let mut office = Office::open();
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        office.feed(&flipped);
+        office.stream.handle_end(office.now);
+        office.drive();
+        assert!(office.finish.is_none() && office.stream.is_finished(), "bit {bit}");
+        assert!(["refused", "unavailable"].contains(office.log.last().unwrap()), "bit {bit}");
+    }
+}
