@@ -138,13 +138,11 @@ pub(crate) struct Chain {
 
 /// Connections of every generator, naive or not.
 pub(crate) const CONNECTIONS: usize = 4;
-/// Bytes of the references' answers: those of a sealed receipt.
-const REPLY: usize = 512;
 
 impl Chain {
     pub(crate) fn start(bench: &Bench) -> Result<Self> {
         let keys = || bench.keys.clone();
-        let server = Child::start(&Role::Answer { keys: keys(), reply: REPLY })?;
+        let server = Child::start(&Role::Answer { keys: keys() })?;
         let second = Child::start(&Role::Relay { keys: keys(), next: server.address()? })?;
         let first = Child::start(&Role::Relay { keys: keys(), next: second.address()? })?;
         let target = first.address()?;

@@ -26,7 +26,7 @@ pub(crate) use quic::NAME as NAIVE_NAME;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// Answers every stream that it has read to its end.
-    Answer { keys: PathBuf, reply: usize },
+    Answer { keys: PathBuf },
     /// Resets every stream as soon as its first bytes are there.
     Refuse { keys: PathBuf },
     /// Keeps connections, with quinn's own limits.
@@ -128,7 +128,7 @@ impl Role {
 
     async fn run(self) -> Result<()> {
         match self {
-            Self::Answer { keys, reply } => answer::answer(&keys, reply).await,
+            Self::Answer { keys } => answer::answer(&keys).await,
             Self::Refuse { keys } => answer::refuse(&keys).await,
             Self::Hold { keys } => answer::hold(&keys).await,
             Self::Relay { keys, next } => relay::run(&keys, next).await,

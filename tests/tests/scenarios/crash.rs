@@ -55,38 +55,43 @@ fn assert_there_once(network: &Network, office: &Office, ticket: &Ticket, receip
     verify_receipt(receipt, ticket, &network.directory()).unwrap();
 }
 
-/// The sender's process lives on and sends identical bytes, and in a second round a new process knows nothing but the
-/// ticket and the content.
+/// The sender's process lives on and sends identical bytes, and in another case a new process knows nothing but the
+/// ticket and the content. Each case has an office of its own, so that all of them run beside each other.
 fn sending_survives(steps: &[&str]) {
-    let network = Network::of(1, 1, 1, 1).start();
-    let office = network.office(0);
-    for step in steps {
-        for same_process in [true, false] {
-            arm(office, step);
-            let ticket = office.mint(&[]);
-            let first = network.new_client(Some(network.vendor(0)));
-            let sending = begin(&network, &first, &ticket, content());
-            wait_for_crash(office, step);
-            let receipt = if same_process {
-                recover(office);
-                sending.wait()
-            } else {
-                if sending.is_finished() {
-                    // Then it must be there, whatever happens.
-                    let receipt = sending.wait().unwrap();
-                    recover(office);
-                    assert_there_once(&network, office, &ticket, &receipt);
-                } else {
-                    sending.abort();
-                    recover(office);
-                }
-                begin(&network, &network.new_client(Some(network.vendor(0))), &ticket, content()).wait()
-            };
-            let receipt = receipt.unwrap_or_else(|error| panic!("{step}, same process: {same_process}: {error}"));
-            assert_there_once(&network, office, &ticket, &receipt);
+    let network = Network::of(1, 1, 2 * steps.len(), 1).start();
+    std::thread::scope(|scope| {
+        for (number, step) in steps.iter().enumerate() {
+            for (which, same_process) in [true, false].into_iter().enumerate() {
+                let (network, office) = (&network, network.office(2 * number + which));
+                scope.spawn(move || survives(network, office, step, same_process));
+            }
         }
-    }
-    assert_eq!(office.inbox().len(), 2 * steps.len());
+    });
+}
+
+fn survives(network: &Network, office: &Office, step: &str, same_process: bool) {
+    arm(office, step);
+    let ticket = office.mint(&[]);
+    let sending = begin(network, &network.new_client(Some(network.vendor(0))), &ticket, content());
+    wait_for_crash(office, step);
+    let receipt = if same_process {
+        recover(office);
+        sending.wait()
+    } else {
+        if sending.is_finished() {
+            // Then it must be there, whatever happened behind it.
+            let receipt = sending.wait().unwrap();
+            recover(office);
+            assert_there_once(network, office, &ticket, &receipt);
+        } else {
+            sending.abort();
+            recover(office);
+        }
+        begin(network, &network.new_client(Some(network.vendor(0))), &ticket, content()).wait()
+    };
+    let receipt = receipt.unwrap_or_else(|error| panic!("{step}, same process: {same_process}: {error}"));
+    assert_there_once(network, office, &ticket, &receipt);
+    assert_eq!(office.inbox().len(), 1, "{step}");
 }
 
 #[test]
@@ -213,7 +218,8 @@ fn proxies_that_are_killed_while_they_carry() {
     network.send(0, &office.mint(&[]), "after all that").unwrap();
 }
 
-/// A dead outer proxy is told from a busy one in a fraction of a second: the other one takes over.
+/// A dead outer proxy is told from a busy one in a fraction of a second. The link to a dead inner proxy is given up
+/// after its idle timeout of 15 s at the latest.
 #[test]
 fn one_outer_and_one_inner_proxy_are_enough() {
     let network = Network::of(2, 2, 1, 1).start();
@@ -224,6 +230,6 @@ fn one_outer_and_one_inner_proxy_are_enough() {
     let since = std::time::Instant::now();
     network.send(0, &ticket, content()).unwrap();
     println!("sent after {:?}", since.elapsed());
-    assert!(since.elapsed() < Duration::from_secs(10));
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
     assert_eq!(office.inbox().len(), 1);
 }

@@ -7,6 +7,11 @@ mod crash;
 mod garbage;
 mod happy_path;
 mod idle;
+mod large;
+mod misconfiguration;
+mod privacy;
+mod restart;
+mod samples;
 mod tickets;
 
 use schleuse_tests::office::Office;

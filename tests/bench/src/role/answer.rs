@@ -6,12 +6,13 @@ use anyhow::Result;
 use bytes::Bytes;
 use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 
+use super::naive_load::REPLY;
 use super::{Said, quic, say};
 
 const REFUSED: VarInt = VarInt::from_u32(1);
 
-pub(super) async fn answer(keys: &Path, reply: usize) -> Result<()> {
-    let reply = Bytes::from(vec![0x5a; reply]);
+pub(super) async fn answer(keys: &Path) -> Result<()> {
+    let reply = Bytes::from(vec![0x5a; REPLY]);
     serve(quic::server(keys, true)?, move |streams| answer_one(streams, reply.clone())).await
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use quinn::Connection;
 
@@ -16,7 +16,9 @@ use crate::stats::Latencies;
 
 /// Bytes of a request: the same content as a submission's.
 pub(crate) const REQUEST: usize = 2048;
-/// Most bytes of an answer.
+/// Bytes of an answer: those of a sealed receipt.
+pub(crate) const REPLY: usize = 512;
+/// Most bytes that are read of one.
 const MAX_REPLY: usize = 64 * 1024;
 const PIECE: usize = 64 * 1024;
 
@@ -70,7 +72,12 @@ async fn request(connection: &Connection, content: Bytes) -> Result<()> {
     let (mut send, mut recv) = connection.open_bi().await?;
     send.write_chunk(content).await?;
     send.finish()?;
-    recv.read_to_end(MAX_REPLY).await?;
+    whole(&recv.read_to_end(MAX_REPLY).await?)
+}
+
+/// quinn finishes what is dropped, so a relay that gave up would look like one that is very fast.
+fn whole(reply: &[u8]) -> Result<()> {
+    ensure!(reply.len() == REPLY, "an answer of {} bytes instead of {REPLY}", reply.len());
     Ok(())
 }
 
@@ -124,6 +131,6 @@ async fn bulk(connection: &Connection, bytes: u64) -> Result<f64> {
         left -= length as u64;
     }
     send.finish()?;
-    recv.read_to_end(MAX_REPLY).await?;
+    whole(&recv.read_to_end(MAX_REPLY).await?)?;
     Ok(since.elapsed().as_secs_f64())
 }
