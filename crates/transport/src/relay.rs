@@ -4,7 +4,7 @@
 //! * Nothing is read that cannot be written: at most [`CHUNKS`] chunks (about one packet each) are between the two, so
 //!   a receiver that stalls makes the sender's flow-control window close.
 //! * An end (FIN) and a stop (STOP_SENDING) of one direction are passed on and leave the other direction alone. A reset
-//!   or a lost connection ends both directions; the code that came is passed on, else it is
+//!   or a lost connection ends both directions. Only the codes of the protocol are passed on; anything else is told as
 //!   [`StreamRefusal::Unavailable`]. A stop reaches a silent source within a second; a reset waits while the sink stalls.
 //! * Nothing lingers: [`Relay`] says when a standstill has lasted too long.
 //! * Dropping the future aborts both directions. (quinn by itself would *finish* them, which looks like a proper end.)

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
+use schleuse_protocol::limits::IDLE_TIMEOUT;
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
-use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::refusal_code;
@@ -91,18 +92,19 @@ impl<'a> Flow<'a> {
             End::Finished => {
                 ends.finish();
                 self.shared.machine().handle_end(self.direction, self.shared.clock.now());
-                // Acknowledged means delivered: a proxy that drains may then close the connection.
-                let _ = ends.sink.stopped().await;
+                // Acknowledged means delivered: a proxy that drains may then close the connection. The machine's timer
+                // ends with its last direction, and a peer that acknowledges everything but this must not keep the task.
+                let _ = tokio::time::timeout(IDLE_TIMEOUT, ends.sink.stopped()).await;
                 Ok(())
             }
             End::Stopped(code) => {
-                ends.abort(code);
+                ends.abort(outside(code));
                 self.shared.machine().handle_stopped(self.direction, self.shared.clock.now());
                 Ok(())
             }
             End::Broken(code) => {
                 if let Some(code) = code {
-                    self.shared.abort_code.store(code.into_inner(), Ordering::Relaxed);
+                    self.shared.abort_code.store(outside(code).into_inner(), Ordering::Relaxed);
                 }
                 self.shared.machine().handle_failed(self.direction, self.shared.clock.now());
                 Err(Aborted)
@@ -140,6 +142,15 @@ impl<'a> Flow<'a> {
             chunks = &mut chunks[written.chunks..];
         }
         Ok(())
+    }
+}
+
+/// protocol.md 9.1: what a proxy passes on. A code that the protocol does not have would tell something that nobody
+/// decided to tell: which program ended the stream, or 62 bits past the seal.
+fn outside(code: VarInt) -> VarInt {
+    match code.into_inner() {
+        STOP_ENOUGH => code,
+        other => refusal_code(StreamRefusal::from_code(other)),
     }
 }
 

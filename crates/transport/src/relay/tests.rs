@@ -122,8 +122,7 @@ async fn a_reset_behind_a_stalled_receiver_is_passed_on_once_it_reads() {
     let Path { mut sender, mut office, relay, _open, .. } = Path::new().await;
     let stalled = tokio::time::timeout(Duration::from_millis(500), sender.send.write_all(&pattern(8_000_000))).await;
     assert!(stalled.is_err());
-    let code = VarInt::from_u32(77);
-    sender.send.reset(code).unwrap();
+    sender.send.reset(refusal_code(StreamRefusal::Refused)).unwrap();
     let end = soon(async {
         loop {
             if let Err(error) = office.recv.read_chunk(usize::MAX, true).await {
@@ -131,7 +130,18 @@ async fn a_reset_behind_a_stalled_receiver_is_passed_on_once_it_reads() {
             }
         }
     });
-    assert_eq!(end.await, ReadError::Reset(code));
+    assert_eq!(end.await, ReadError::Reset(refusal_code(StreamRefusal::Refused)));
+    assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed);
+}
+
+#[tokio::test]
+async fn codes_that_the_protocol_does_not_have_are_not_passed_on() {
+    let Path { mut sender, mut office, relay, _open, .. } = Path::new().await;
+    office.recv.stop(VarInt::from_u32(78)).unwrap();
+    assert_eq!(soon(sender.send.stopped()).await, Ok(Some(unavailable())));
+    office.send.reset(VarInt::from_u32(77)).unwrap();
+    let error = soon(sender.recv.read_to_end(9)).await.unwrap_err();
+    assert!(matches!(error, quinn::ReadToEndError::Read(ReadError::Reset(code)) if code == unavailable()), "{error}");
     assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed);
 }
 
