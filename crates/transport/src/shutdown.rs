@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// How long a task may take to end once it was told to. A daemon that hangs at its end is killed, and loses more.
+const OBEYING: Duration = Duration::from_secs(5);
+
 /// Shared by all tasks of a daemon. Clones are the same signal.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
@@ -56,8 +59,8 @@ impl Shutdown {
         self.drain.run_until_cancelled(work).await
     }
 
-    /// Call after draining began: waits until all tasks of `tracker` are done, at most for `grace`; then stops them.
-    /// Returns whether all had finished by themselves.
+    /// Call after draining began: waits until all tasks of `tracker` are done, at most for `grace`; then stops them, and
+    /// leaves behind whoever does not even obey that. Returns whether all had finished by themselves.
     pub async fn finish(&self, tracker: &TaskTracker, grace: Duration) -> bool {
         tracker.close();
         let in_time = tokio::select! {
@@ -66,8 +69,8 @@ impl Shutdown {
             () = self.stopped() => false,
         };
         self.stop();
-        if !in_time {
-            tracker.wait().await;
+        if !in_time && tokio::time::timeout(OBEYING, tracker.wait()).await.is_err() {
+            tracing::error!(tasks = tracker.len(), "tasks that do not stop were left behind; please report this");
         }
         in_time
     }
@@ -152,6 +155,15 @@ mod tests {
         assert!(!shutdown.finish(&tracker, GRACE).await);
         assert_eq!(before.elapsed(), GRACE);
         assert_eq!(work.await.unwrap(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_does_not_stop_cannot_keep_the_daemon() {
+        let (shutdown, tracker) = (Shutdown::new(), TaskTracker::new());
+        tracker.spawn(std::future::pending::<()>());
+        shutdown.drain();
+        let finished = tokio::time::timeout(GRACE + 2 * OBEYING, shutdown.finish(&tracker, GRACE)).await;
+        assert_eq!(finished, Ok(false));
     }
 
     #[tokio::test(start_paused = true)]
