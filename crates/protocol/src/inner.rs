@@ -5,14 +5,13 @@
 
 mod used;
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 pub use used::UsedNonces;
 
+use crate::hop::{Header, HopStream, Judge};
 use crate::limits::VERSION;
-use crate::relay::{Header, HeaderProgress, HopState, Relay};
-use crate::time::{Millis, Now, UnixSeconds};
+use crate::time::{Now, UnixSeconds};
 use crate::wire::frame::{FrameType, encode_frame};
 use crate::wire::hop::{Incoming, Open};
 use crate::wire::label::MemberId;
@@ -32,7 +31,7 @@ pub trait RouteOpener {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InnerAction {
     /// Open a stream on a live connection of this office, write these bytes first, then answer with
-    /// [`InnerStream::handle_opened`] or [`InnerStream::handle_open_failed`].
+    /// [`HopStream::handle_opened`] or [`HopStream::handle_open_failed`].
     Forward {
         /// Where to.
         office: MemberId,
@@ -46,91 +45,37 @@ pub enum InnerAction {
 }
 
 /// One stream from an outer proxy.
+pub type InnerStream<R> = HopStream<InnerJudge<R>>;
+
+/// Lets pass what is meant for this proxy and what its [`RouteOpener`] opens.
 #[derive(Debug)]
-pub struct InnerStream<R> {
+pub struct InnerJudge<R> {
     me: MemberId,
     opener: R,
-    state: HopState,
-    actions: VecDeque<InnerAction>,
 }
 
-impl<R: RouteOpener> InnerStream<R> {
+impl<R: RouteOpener> HopStream<InnerJudge<R>> {
     /// A stream that the proxy named `me` just accepted.
     pub fn new(me: MemberId, opener: R, now: Now) -> Self {
-        Self { me, opener, state: HopState::AwaitHeader(Header::new(now)), actions: VecDeque::new() }
+        Self::with_judge(InnerJudge { me, opener }, now)
     }
+}
 
-    /// Whether the shell shall read and pass to [`handle_header`](Self::handle_header). Later it moves bytes by itself
-    /// and reports their number to [`relay`](Self::relay).
-    pub fn wants_header(&self) -> bool {
-        matches!(self.state, HopState::AwaitHeader(_))
+impl<R: RouteOpener> Judge for InnerJudge<R> {
+    type Action = InnerAction;
+
+    fn judge(&self, Header { open, rest, .. }: Header, now: Now) -> Option<InnerAction> {
+        let RouteClaims { office, .. } = self.claims(&open, now)?;
+        let nonce = open.token.nonce;
+        let mut bytes = encode_frame(FrameType::Incoming, &Incoming { version: VERSION, nonce });
+        bytes.extend_from_slice(&rest);
+        Some(InnerAction::Forward { office, nonce, bytes })
     }
+}
 
-    /// Bytes of the beginning of the stream.
-    pub fn handle_header(&mut self, bytes: &[u8], now: Now) {
-        let HopState::AwaitHeader(header) = &mut self.state else { return };
-        match header.read(bytes) {
-            HeaderProgress::More => {}
-            HeaderProgress::Whole(open, _, rest) => match self.judge(&open, now) {
-                Some(claims) => self.forward(claims.office, open.token.nonce, &rest, now),
-                None => self.refuse(StreamRefusal::Refused),
-            },
-            HeaderProgress::Bad => self.refuse(StreamRefusal::Refused),
-        }
-    }
-
-    /// The outer proxy ended or reset the stream, or is gone, before it was carried.
-    pub fn handle_lost(&mut self, _now: Now) {
-        match &mut self.state {
-            HopState::AwaitHeader(_) | HopState::AwaitNextHop { .. } => self.refuse(StreamRefusal::Refused),
-            HopState::Relaying(_) | HopState::Refused => {}
-        }
-    }
-
-    /// The stream to the office is there, and the bytes of `Forward` are written to it.
-    pub fn handle_opened(&mut self, now: Now) {
-        self.state.handle_opened(now);
-    }
-
-    /// The office has no live connection here, or takes no more streams.
-    pub fn handle_open_failed(&mut self, _now: Now) {
-        if matches!(self.state, HopState::AwaitNextHop { .. }) {
-            self.refuse(StreamRefusal::Unavailable);
-        }
-    }
-
-    /// Time has passed.
-    pub fn handle_timeout(&mut self, now: Now) {
-        if let Some(refusal) = self.state.handle_timeout(now) {
-            self.actions.push_back(InnerAction::Reset(refusal));
-        }
-    }
-
-    /// Counts and timers, once the stream is carried.
-    pub fn relay(&mut self) -> Option<&mut Relay> {
-        match &mut self.state {
-            HopState::Relaying(relay) => Some(relay),
-            _ => None,
-        }
-    }
-
-    /// The next thing to do.
-    pub fn poll_action(&mut self) -> Option<InnerAction> {
-        self.actions.pop_front()
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) is due.
-    pub fn poll_timeout(&self) -> Option<Millis> {
-        self.state.poll_timeout()
-    }
-
-    /// Whether nothing more happens (once the actions are done).
-    pub fn is_finished(&self) -> bool {
-        self.state.is_finished()
-    }
-
+impl<R: RouteOpener> InnerJudge<R> {
     /// protocol.md 7.1: the token must be ours, authentic, of the epoch in which it expires, alive, and not used.
-    fn judge(&self, open: &Open, now: Now) -> Option<RouteClaims> {
+    fn claims(&self, open: &Open, now: Now) -> Option<RouteClaims> {
         if open.inner != self.me {
             return None;
         }
@@ -138,17 +83,10 @@ impl<R: RouteOpener> InnerStream<R> {
         let alive = claims.not_after >= now.unix && Epoch::of(claims.not_after) == open.token.epoch;
         (alive && !self.opener.is_used(&claims.office, &open.token.nonce)).then_some(claims)
     }
+}
 
-    fn forward(&mut self, office: MemberId, nonce: RouteNonce, rest: &[u8], now: Now) {
-        let mut bytes = encode_frame(FrameType::Incoming, &Incoming { version: VERSION, nonce });
-        bytes.extend_from_slice(rest);
-        self.actions.push_back(InnerAction::Forward { office, nonce, bytes });
-        self.state = HopState::await_next_hop(now);
-    }
-
-    fn refuse(&mut self, refusal: StreamRefusal) {
-        if let Some(refusal) = self.state.refuse(refusal) {
-            self.actions.push_back(InnerAction::Reset(refusal));
-        }
+impl From<StreamRefusal> for InnerAction {
+    fn from(refusal: StreamRefusal) -> Self {
+        Self::Reset(refusal)
     }
 }

@@ -61,6 +61,7 @@ pub mod inner;
 
 pub mod office;
 
+pub mod hop;
 pub mod relay;
 
 pub mod wire;

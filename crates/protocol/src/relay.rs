@@ -1,17 +1,11 @@
-//! What outer and inner proxy have in common: a stream's header is collected and judged, then bytes are carried both
-//! ways and only counted.
+//! A stream that is carried: counts and timers.
 //!
-//! The bytes themselves never pass through these types once the header is judged: the shell moves them from socket to
-//! socket and reports numbers. It reads from one side only what it can write to the other, so a stream holds at most one
-//! flow-control window per direction.
+//! The bytes themselves never pass through this type: the shell moves them from socket to socket and reports numbers.
+//! It reads from one side only what it can write to the other, so a stream holds at most one flow-control window per
+//! direction.
 
-use alloc::vec::Vec;
-
-use crate::limits::{HEADER_TIMEOUT, IDLE_TIMEOUT};
+use crate::limits::IDLE_TIMEOUT;
 use crate::time::{Millis, Now};
-use crate::wire::frame::{Frame, FrameReader, FrameType};
-use crate::wire::hop::Open;
-use crate::wire::refusal::StreamRefusal;
 
 /// The two directions of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,7 +86,7 @@ impl Relay {
     }
 
     /// A side was reset or its connection is gone. The shell resets what is left on both sides with
-    /// [`StreamRefusal::Unavailable`], or with the code that came.
+    /// [`Unavailable`](crate::wire::refusal::StreamRefusal::Unavailable), or with the code that came.
     pub fn handle_failed(&mut self, _direction: Direction, _now: Now) {
         self.end.get_or_insert(RelayEnd::Failed);
     }
@@ -130,108 +124,6 @@ impl Relay {
         self.deadline = now.millis.after(IDLE_TIMEOUT);
         if (self.to_office, self.to_sender) == (Flow::Closed, Flow::Closed) {
             self.end.get_or_insert(RelayEnd::Finished);
-        }
-    }
-}
-
-/// Collects a stream's first frame, which must be [`Open`], within [`HEADER_TIMEOUT`].
-#[derive(Debug)]
-pub(crate) struct Header {
-    frames: FrameReader,
-    deadline: Millis,
-}
-
-/// What the header's bytes have become.
-pub(crate) enum HeaderProgress {
-    /// Not whole yet.
-    More,
-    /// Whole: the frame, and the bytes that came after it.
-    Whole(Open, Frame, Vec<u8>),
-    /// Not an [`Open`] frame of this version.
-    Bad,
-}
-
-impl Header {
-    pub(crate) fn new(now: Now) -> Self {
-        Self { frames: FrameReader::new(), deadline: now.millis.after(HEADER_TIMEOUT) }
-    }
-
-    pub(crate) fn deadline(&self) -> Millis {
-        self.deadline
-    }
-
-    pub(crate) fn read(&mut self, mut bytes: &[u8]) -> HeaderProgress {
-        match self.frames.read(&mut bytes) {
-            Ok(None) => HeaderProgress::More,
-            Ok(Some(frame)) if frame.frame_type == FrameType::Open => match frame.decode::<Open>() {
-                Ok(open) => HeaderProgress::Whole(open, frame, bytes.to_vec()),
-                Err(_) => HeaderProgress::Bad,
-            },
-            Ok(Some(_)) | Err(_) => HeaderProgress::Bad,
-        }
-    }
-}
-
-/// The states that both kinds of proxy share.
-#[derive(Debug)]
-pub(crate) enum HopState {
-    /// Collecting the header.
-    AwaitHeader(Header),
-    /// The next hop is being opened.
-    AwaitNextHop {
-        /// When that takes too long.
-        deadline: Millis,
-    },
-    /// Carrying.
-    Relaying(Relay),
-    /// Refused; nothing more happens.
-    Refused,
-}
-
-impl HopState {
-    pub(crate) fn await_next_hop(now: Now) -> Self {
-        Self::AwaitNextHop { deadline: now.millis.after(HEADER_TIMEOUT) }
-    }
-
-    pub(crate) fn handle_opened(&mut self, now: Now) {
-        if matches!(self, Self::AwaitNextHop { .. }) {
-            *self = Self::Relaying(Relay::new(now));
-        }
-    }
-
-    /// Returns the refusal to send if the state changed to refused.
-    pub(crate) fn handle_timeout(&mut self, now: Now) -> Option<StreamRefusal> {
-        match self {
-            Self::AwaitHeader(header) if now.millis >= header.deadline() => self.refuse(StreamRefusal::Refused),
-            Self::AwaitNextHop { deadline } if now.millis >= *deadline => self.refuse(StreamRefusal::Unavailable),
-            Self::Relaying(relay) => {
-                let before = relay.end();
-                relay.handle_timeout(now);
-                (before != relay.end()).then_some(StreamRefusal::Unavailable)
-            }
-            _ => None,
-        }
-    }
-
-    pub(crate) fn refuse(&mut self, refusal: StreamRefusal) -> Option<StreamRefusal> {
-        *self = Self::Refused;
-        Some(refusal)
-    }
-
-    pub(crate) fn poll_timeout(&self) -> Option<Millis> {
-        match self {
-            Self::AwaitHeader(header) => Some(header.deadline()),
-            Self::AwaitNextHop { deadline } => Some(*deadline),
-            Self::Relaying(relay) => relay.poll_timeout(),
-            Self::Refused => None,
-        }
-    }
-
-    pub(crate) fn is_finished(&self) -> bool {
-        match self {
-            Self::Relaying(relay) => relay.end().is_some(),
-            Self::Refused => true,
-            Self::AwaitHeader(_) | Self::AwaitNextHop { .. } => false,
         }
     }
 }

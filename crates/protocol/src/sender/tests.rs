@@ -100,16 +100,16 @@ impl Pair {
         }
     }
 
-    fn answer_bytes(&mut self, reply: &Reply) -> Vec<u8> {
-        let start = encode_raw(FrameType::ReplyStart, &[&self.office.channel.start_replies()]);
-        [start, encode_raw(FrameType::Reply, &[&self.office.channel.seal_reply(reply)])].concat()
-    }
-
-    fn answer(&mut self, replies: &[Reply]) {
+    fn answer_bytes(&mut self, replies: &[Reply]) -> Vec<u8> {
         let mut bytes = encode_raw(FrameType::ReplyStart, &[&self.office.channel.start_replies()]);
         for reply in replies {
             bytes.extend(encode_raw(FrameType::Reply, &[&self.office.channel.seal_reply(reply)]));
         }
+        bytes
+    }
+
+    fn answer(&mut self, replies: &[Reply]) {
+        let bytes = self.answer_bytes(replies);
         self.stream.handle_reply(&bytes, at(0));
         self.poll();
     }
@@ -337,7 +337,7 @@ fn a_reset_is_believed_only_before_the_office_has_accepted() {
 fn an_answer_may_come_byte_by_byte() {
     let mut pair = Pair::new(vec![7; 10]);
     pair.send_all();
-    for byte in pair.answer_bytes(&Reply::Accepted { next: 0 }) {
+    for byte in pair.answer_bytes(&[Reply::Accepted { next: 0 }]) {
         pair.stream.handle_reply(&[byte], at(0));
     }
     pair.poll();
@@ -347,7 +347,7 @@ fn an_answer_may_come_byte_by_byte() {
 #[test]
 fn a_damaged_answer_is_not_the_offices() {
     let mut reference = Pair::new(vec![7; 10]);
-    let bytes = reference.answer_bytes(&Reply::Accepted { next: 0 });
+    let bytes = reference.answer_bytes(&[Reply::Accepted { next: 0 }]);
     for index in 0..bytes.len() {
         let mut pair = Pair::new(vec![7; 10]);
         pair.send_all();
