@@ -54,6 +54,8 @@ pub struct Status {
     pub links: Vec<LinkStatus>,
     /// What the store holds.
     pub store: Counts,
+    /// Transactions of the store since the start.
+    pub commits: u64,
     /// Uploads that run now.
     pub running: u64,
     /// Version of the directory.
@@ -102,6 +104,7 @@ impl Core {
             office: self.office().to_string(),
             links: self.routes.status(),
             store: self.store.counts().await?,
+            commits: self.store.commits(),
             running: self.leases.len() as u64,
             directory_version: directory.version(),
             directory_holds_until: self.members.at(now).map(|directory| directory.holds_until().0),

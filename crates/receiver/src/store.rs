@@ -101,6 +101,11 @@ impl Store {
         self.push(command).await?.await.map_err(|_| StoreError::Stopped)?
     }
 
+    /// Transactions that became durable since the start: far fewer than commands when there is much to do.
+    pub fn commits(&self) -> u64 {
+        self.queue.lock().expect("nothing panics under this lock").as_ref().map_or(0, Queue::commits)
+    }
+
     /// Finds the live ticket to which a route token leads.
     pub async fn live_ticket(&self, nonce: RouteNonce) -> Result<Option<LiveTicket>, StoreError> {
         read::live_ticket(&self.pool, nonce).await

@@ -17,7 +17,8 @@ CREATE TABLE ticket (
     not_after        BIGINT NOT NULL,
     minted_at        BIGINT NOT NULL,
     max_bytes        BIGINT NOT NULL,
-    sender_rule      TEXT NOT NULL
+    sender_rule      TEXT NOT NULL,
+    last_attempt     BIGINT                    -- the highest attempt that was refused for good; NULL if none was
 );
 
 CREATE INDEX ticket_by_end ON ticket (state, not_after);

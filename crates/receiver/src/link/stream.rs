@@ -340,6 +340,8 @@ async fn superseded(lease: Option<&Lease>) {
 fn ticket_state(progress: Progress) -> TicketState {
     match progress {
         Progress::Open => TicketState::Open,
+        // No hello has this digest: the same attempt is over, a higher one begins anew.
+        Progress::Discarded { attempt } => TicketState::Unfinished { attempt, digest: [0; 32], next: 0 },
         Progress::Unfinished { attempt, digest, next } => TicketState::Unfinished { attempt, digest, next },
         Progress::Complete { attempt, digest, receipt } => {
             let (sender, content_hash) = (receipt.body().sender, receipt.body().content_hash);

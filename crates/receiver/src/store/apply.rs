@@ -96,25 +96,26 @@ async fn current(connection: &mut AnyConnection, ticket: TicketId) -> Result<Opt
     }))
 }
 
-async fn is_live(connection: &mut AnyConnection, ticket: TicketId) -> Result<bool, ApplyError> {
-    let row = query("SELECT id FROM ticket WHERE id = $1 AND state = $2")
+/// The live ticket's highest discarded attempt, if there is one. A ticket that is not live is refused.
+async fn last_attempt(connection: &mut AnyConnection, ticket: TicketId) -> Result<Option<u64>, ApplyError> {
+    let row = query("SELECT last_attempt FROM ticket WHERE id = $1 AND state = $2")
         .bind(ticket.to_string())
         .bind(LIVE)
         .fetch_optional(connection)
         .await?;
-    Ok(row.is_some())
+    let row = row.ok_or(Refused::Gone)?;
+    Ok(sqlx::Row::try_get::<Option<i64>, _>(&row, "last_attempt")?.map(i64::cast_unsigned))
 }
 
 async fn begin(connection: &mut AnyConnection, new: &NewUpload) -> Applied {
-    if !is_live(connection, new.attempt.ticket).await? {
-        return Err(Refused::Gone.into());
-    }
-    match current(connection, new.attempt.ticket).await? {
-        None => insert_upload(connection, new).await,
-        Some(old) if old.is(&new.attempt) => Ok(Outcome::Stored { next: old.next }),
-        Some(old) if old.complete => Err(Refused::Complete.into()),
-        Some(old) if old.attempt >= new.attempt.number => Err(Refused::Superseded { attempt: old.attempt }.into()),
-        Some(old) => {
+    let discarded = last_attempt(connection, new.attempt.ticket).await?;
+    match (current(connection, new.attempt.ticket).await?, discarded) {
+        (None, Some(attempt)) if attempt >= new.attempt.number => Err(Refused::Superseded { attempt }.into()),
+        (None, _) => insert_upload(connection, new).await,
+        (Some(old), _) if old.is(&new.attempt) => Ok(Outcome::Stored { next: old.next }),
+        (Some(old), _) if old.complete => Err(Refused::Complete.into()),
+        (Some(old), _) if old.attempt >= new.attempt.number => Err(Refused::Superseded { attempt: old.attempt }.into()),
+        (Some(old), _) => {
             discard(connection, &old.upload).await?;
             query("DELETE FROM submission WHERE ticket = $1")
                 .bind(new.attempt.ticket.to_string())

@@ -22,7 +22,7 @@ pub enum Command {
     Finish(Completion),
     /// An attempt was refused for good: shreds it if it is the current, unfinished one.
     Discard {
-        /// Which ticket; it is open again.
+        /// Which ticket; it is open for a higher attempt.
         ticket: TicketId,
         /// Which attempt.
         attempt: u64,

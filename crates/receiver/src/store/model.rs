@@ -102,8 +102,13 @@ pub struct Completion {
 /// How far a ticket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Nothing of it is stored.
+    /// Nothing of it was ever stored.
     Open,
+    /// The last attempt was refused for good; only a higher one may begin.
+    Discarded {
+        /// Its number.
+        attempt: u64,
+    },
     /// An upload was begun.
     Unfinished {
         /// Its attempt number.

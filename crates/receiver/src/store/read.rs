@@ -36,7 +36,7 @@ pub(super) async fn live_ticket(pool: &AnyPool, nonce: RouteNonce) -> Result<Opt
 
 pub(super) async fn progress(pool: &AnyPool, ticket: TicketId) -> Result<Progress, StoreError> {
     let row = query(
-        "SELECT t.state AS ticket_state, s.state, s.attempt, s.digest, s.next_position, s.receipt \
+        "SELECT t.state AS ticket_state, t.last_attempt, s.state, s.attempt, s.digest, s.next_position, s.receipt \
          FROM ticket t LEFT JOIN submission s ON s.ticket = t.id WHERE t.id = $1",
     )
     .bind(ticket.to_string())
@@ -47,7 +47,10 @@ pub(super) async fn progress(pool: &AnyPool, ticket: TicketId) -> Result<Progres
         return Ok(Progress::Gone);
     }
     match row.try_get::<Option<i64>, _>("state")? {
-        None => Ok(Progress::Open),
+        None => Ok(match row.try_get::<Option<i64>, _>("last_attempt")? {
+            None => Progress::Open,
+            Some(attempt) => Progress::Discarded { attempt: attempt.cast_unsigned() },
+        }),
         Some(COMPLETE) => Ok(Progress::Complete {
             attempt: unsigned(&row, "attempt")?,
             digest: hash(&row, "digest")?,

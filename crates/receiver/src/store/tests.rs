@@ -1,124 +1,13 @@
 //! The store against its promises, on real files.
 
-use std::path::PathBuf;
+mod fixture;
 
-use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
-use schleuse_protocol::wire::ticket::{Signature, TicketId};
+use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 
 use super::*;
-
-struct Fixture {
-    folder: tempfile::TempDir,
-    store: Store,
-}
-
-const WRAPPED_KEY: &[u8; 48] = b"WRAPPED-KEY-OF-ONE-SUBMISSION-THAT-MUST-VANISH!!";
-const ONE_TIME_KEY: &[u8; 40] = b"ONE-TIME-PRIVATE-KEY-THAT-MUST-VANISH-2!";
-
-impl Fixture {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("office.sqlite"), None).await.unwrap();
-        Self { folder, store }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("office.sqlite")
-    }
-
-    /// Closes the store and opens the same file again.
-    async fn reopen(&mut self) {
-        self.store.close().await;
-        self.store = Store::open(&self.path(), None).await.unwrap();
-    }
-
-    async fn mint(&self, number: u8) -> TicketId {
-        let id = TicketId([number; 16]);
-        assert_eq!(self.store.write(Command::AddTickets(vec![ticket(number)])).await.unwrap(), Outcome::Done);
-        id
-    }
-
-    /// A whole submission of `segments` segments.
-    async fn submit(&self, number: u8, segments: u32) -> Receipt {
-        let attempt = attempt(number, 1);
-        self.store.write(Command::Begin(upload(attempt))).await.unwrap();
-        for position in 0..segments {
-            self.store.write(Command::Store(segment(attempt, position))).await.unwrap();
-        }
-        match self.store.write(Command::Finish(completion(attempt, segments))).await.unwrap() {
-            Outcome::Finished(receipt) => receipt,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Every byte of the database's files.
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
-        }
-        bytes
-    }
-
-    fn holds(&self, needle: &[u8]) -> bool {
-        self.bytes().windows(needle.len()).any(|window| window == needle)
-    }
-}
-
-fn ticket(number: u8) -> NewTicket {
-    NewTicket {
-        id: TicketId([number; 16]),
-        ticket_sealed: vec![number; 300],
-        key_sealed: ONE_TIME_KEY.to_vec(),
-        reference_sealed: Some(b"REFERENCE-SEALED".to_vec()),
-        not_after: UnixSeconds(1000 + u64::from(number)),
-        minted_at: UnixSeconds(10),
-        max_bytes: 1 << 20,
-        sender_rule: "anyone".into(),
-        routes: vec![
-            (RouteNonce([number; 16]), "inner-1".parse().unwrap()),
-            (RouteNonce([number + 100; 16]), "inner-2".parse().unwrap()),
-        ],
-    }
-}
-
-fn attempt(ticket: u8, number: u64) -> Attempt {
-    Attempt { ticket: TicketId([ticket; 16]), number, digest: [number as u8; 32] }
-}
-
-fn upload(attempt: Attempt) -> NewUpload {
-    NewUpload {
-        attempt,
-        upload: random_name().unwrap(),
-        kind: "guest-list".parse().unwrap(),
-        sender: None,
-        key_sealed: WRAPPED_KEY.to_vec(),
-        begun_at: UnixSeconds(20),
-    }
-}
-
-fn segment(attempt: Attempt, position: u32) -> NewSegment {
-    NewSegment { attempt, position, ciphertext: vec![position as u8 ^ 0x5a; 1000], data_len: 900 }
-}
-
-fn completion(attempt: Attempt, position: u32) -> Completion {
-    let body = ReceiptBody {
-        version: VERSION,
-        office: "ga-koeln".parse().unwrap(),
-        ticket: attempt.ticket,
-        kind: "guest-list".parse().unwrap(),
-        sender: Some("vendor-1".parse().unwrap()),
-        length: 900 * u64::from(position),
-        content_hash: ContentHash([attempt.number as u8; 32]),
-        stored_at: UnixSeconds(30 + u64::from(attempt.ticket.0[0])),
-    };
-    let receipt = Receipt::assemble(body, &Signature([1; 64]));
-    Completion { attempt, position, ciphertext: vec![0xee; 272], receipt }
-}
+use fixture::*;
 
 fn refused(result: Result<Outcome, StoreError>) -> Refused {
     match result {
@@ -131,7 +20,7 @@ fn refused(result: Result<Outcome, StoreError>) -> Refused {
 async fn a_submission_goes_in_and_comes_out_after_reopening() {
     let mut office = Fixture::new().await;
     let id = office.mint(1).await;
-    let found = office.store.live_ticket(RouteNonce([101; 16])).await.unwrap().unwrap();
+    let found = office.store.live_ticket(ticket(1).routes[1].0).await.unwrap().unwrap();
     assert_eq!((found.id, found.max_bytes, found.sender_rule.as_str()), (id, 1 << 20, "anyone"));
     assert_eq!(office.store.progress(id).await.unwrap(), Progress::Open);
     let receipt = office.submit(1, 3).await;
@@ -202,7 +91,7 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_discarded_attempt_leaves_the_ticket_open() {
+async fn a_discarded_attempt_leaves_the_ticket_open_for_a_higher_one() {
     let office = Fixture::new().await;
     let ticket = office.mint(1).await;
     let first = attempt(1, 5);
@@ -213,10 +102,16 @@ async fn a_discarded_attempt_leaves_the_ticket_open() {
     for expected in [Outcome::Done, Outcome::Nothing] {
         assert_eq!(office.store.write(Command::Discard { ticket, attempt: 5 }).await.unwrap(), expected);
     }
-    assert_eq!(office.store.progress(ticket).await.unwrap(), Progress::Open);
+    assert_eq!(office.store.progress(ticket).await.unwrap(), Progress::Discarded { attempt: 5 });
     assert_eq!(office.store.counts().await.unwrap().garbage, 1);
-    office.submit(1, 2).await;
-    assert_eq!(office.store.write(Command::Discard { ticket, attempt: 1 }).await.unwrap(), Outcome::Nothing);
+    for held_back in [1, 5] {
+        let late = office.store.write(Command::Begin(upload(attempt(1, held_back)))).await;
+        assert_eq!(refused(late), Refused::Superseded { attempt: 5 });
+    }
+    let second = attempt(1, 6);
+    office.store.write(Command::Begin(upload(second))).await.unwrap();
+    office.store.write(Command::Finish(completion(second, 0))).await.unwrap();
+    assert_eq!(office.store.write(Command::Discard { ticket, attempt: 6 }).await.unwrap(), Outcome::Nothing);
     assert_eq!(office.store.inbox(None, 10).await.unwrap().len(), 1);
 }
 
@@ -252,6 +147,21 @@ async fn a_collision_fails_only_its_own_command() {
         let found = office.store.live_ticket(RouteNonce([number; 16])).await.unwrap();
         assert_eq!(found.is_some(), expected, "{number}");
     }
+}
+
+#[tokio::test]
+async fn what_is_queued_together_becomes_durable_together() {
+    let office = Fixture::new().await;
+    let before = office.store.commits();
+    let mut answers = Vec::new();
+    for number in 0..150 {
+        answers.push(office.store.push(Command::AddTickets(vec![ticket(number)])).await.unwrap());
+    }
+    for answer in answers {
+        assert_eq!(answer.await.unwrap().unwrap(), Outcome::Done);
+    }
+    let commits = office.store.commits() - before;
+    assert!((1..=10).contains(&commits), "150 commands took {commits} commits");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! the number of fsyncs does not grow with the number of streams (group commit).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{AnyConnection, Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -34,15 +35,28 @@ struct Job {
 pub(super) struct Queue {
     jobs: mpsc::Sender<Job>,
     memory: Arc<Semaphore>,
+    commits: Arc<AtomicU64>,
 }
 
 impl Queue {
     /// Starts the writer. It stops, and closes its connection, when every queue handle is dropped.
     pub(super) fn start(engine: Engine, connection: AnyConnection) -> (Self, tokio::task::JoinHandle<()>) {
         let (jobs, queued) = mpsc::channel(QUEUE);
-        let writer = Writer { engine, connection: Some(connection), failing: false, must_truncate: false };
+        let commits = Arc::new(AtomicU64::new(0));
+        let writer = Writer {
+            engine,
+            connection: Some(connection),
+            failing: false,
+            must_truncate: false,
+            commits: Arc::clone(&commits),
+        };
         let task = tokio::spawn(writer.run(queued));
-        (Self { jobs, memory: Arc::new(Semaphore::new(QUEUE_KIB)) }, task)
+        (Self { jobs, memory: Arc::new(Semaphore::new(QUEUE_KIB)), commits }, task)
+    }
+
+    /// Transactions that became durable so far.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Queues a command behind all that the caller queued before; waits for room. The answer comes when it is durable.
@@ -62,6 +76,7 @@ struct Writer {
     connection: Option<AnyConnection>,
     failing: bool,
     must_truncate: bool,
+    commits: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -99,6 +114,7 @@ impl Writer {
         };
         match transaction(&mut connection, round).await {
             Ok(answers) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
                 self.must_truncate |= round.iter().zip(&answers).any(|(job, answer)| job.command.has_shredded(answer));
                 if self.must_truncate {
                     self.must_truncate = !engine::truncate_log(&mut connection).await.unwrap_or(false);

@@ -34,12 +34,22 @@ pub(crate) const NAMELESS: Who = Who { attempt: 1, kind: "guest-list", signs_as:
 
 impl<'n> Attempt<'n> {
     pub(crate) fn new(network: &'n Network, ticket: &Ticket, who: &Who, content: Vec<u8>) -> Self {
+        let length = Some(content.len() as u64);
+        Self::announcing(network, ticket, who, content, length)
+    }
+
+    /// A sender that does not know beforehand how long its content is.
+    pub(crate) fn silent(network: &'n Network, ticket: &Ticket, who: &Who, content: Vec<u8>) -> Self {
+        Self::announcing(network, ticket, who, content, None)
+    }
+
+    fn announcing(network: &'n Network, ticket: &Ticket, who: &Who, content: Vec<u8>, length: Option<u64>) -> Self {
         let verified = verify_ticket(ticket, &network.office_key).expect("the office's signature");
         let intro = Intro {
             attempt: who.attempt,
             kind: who.kind.parse().expect("a kind"),
             sender: who.signs_as.map(id),
-            length: Some(content.len() as u64),
+            length,
             language: Language::German,
         };
         let identity = who.signs_as.map(|name| (id(name), network.vendor.clone()));

@@ -141,6 +141,23 @@ async fn only_whom_ticket_and_directory_permit_may_send() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_was_refused_while_it_ran_leaves_nothing_and_cannot_come_back() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    let ticket = office.mint(&MintRequest { max_bytes: Some(300_000), ..request() }).await.unwrap();
+    // The length is not announced, so that it shows only on the way.
+    let mut silent = Attempt::silent(&network, &ticket, &Who { attempt: 5, ..VENDOR }, content(2_000_000));
+    assert_eq!(silent.refusal().await, Reason::TooLarge(300_000));
+    until(|| async { (office.status().await.unwrap().store.incoming == 0).then_some(()) }).await;
+    let older = Who { attempt: 4, ..VENDOR };
+    assert_eq!(Attempt::new(&network, &ticket, &older, content(10)).refusal().await, Reason::Superseded(5));
+    let newer = Who { attempt: 6, ..VENDOR };
+    Attempt::new(&network, &ticket, &newer, content(10)).receipt().await;
+    assert_eq!(office.all_submissions().await.unwrap().len(), 1);
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
 async fn who_has_no_ticket_is_told_nothing() {
     let network = Network::new().await;
     let office = network.office().await;

@@ -28,16 +28,21 @@ pub(super) async fn delete(connection: &mut AnyConnection, id: TicketId) -> Appl
     Ok(if upload.is_some() || revoked { Outcome::Deleted(routes) } else { Outcome::Nothing })
 }
 
-/// The ticket stays live. The wrapped key is overwritten with the row; the log is cut with the next removal.
+/// The ticket stays live, for a higher attempt: what a proxy held back of this one or of an earlier one stays without
+/// effect. The wrapped key is overwritten with the row; the log is cut with the next removal.
 pub(super) async fn discard_attempt(connection: &mut AnyConnection, ticket: TicketId, attempt: u64) -> Applied {
-    match current(connection, ticket).await? {
-        Some(now) if !now.complete && now.attempt == attempt => {
-            discard(connection, &now.upload).await?;
-            query("DELETE FROM submission WHERE ticket = $1").bind(ticket.to_string()).execute(connection).await?;
-            Ok(Outcome::Done)
-        }
-        _ => Ok(Outcome::Nothing),
-    }
+    let now = match current(connection, ticket).await? {
+        Some(now) if !now.complete && now.attempt == attempt => now,
+        _ => return Ok(Outcome::Nothing),
+    };
+    discard(connection, &now.upload).await?;
+    query("DELETE FROM submission WHERE ticket = $1").bind(ticket.to_string()).execute(&mut *connection).await?;
+    query("UPDATE ticket SET last_attempt = $1 WHERE id = $2")
+        .bind(attempt.cast_signed())
+        .bind(ticket.to_string())
+        .execute(connection)
+        .await?;
+    Ok(Outcome::Done)
 }
 
 /// Deletes a ticket's secrets, if it is live.
