@@ -1,6 +1,6 @@
 //! What a sender checks before it dials: is this ticket the office's, is it valid, is it meant for this?
 
-use schleuse_directory::{Role, VerifiedDirectory};
+use schleuse_directory::{Member, Role, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::{MemberId, PayloadKind};
 use schleuse_protocol::wire::ticket::{Route, Ticket};
@@ -28,7 +28,7 @@ pub(crate) fn admit(
     if directory.expires() < now {
         return Err(TicketError::DirectoryExpired(directory.expires()));
     }
-    let office = directory.member(&body.office).filter(|member| member.role == Role::Office);
+    let office = valid(directory, &body.office, Role::Office, now);
     let key = office.and_then(|office| office.signing_key).ok_or(TicketError::UnknownOffice(body.office))?;
     let verified = schleuse_seal::verify_ticket(ticket, &key.0).map_err(|_| TicketError::Forged(body.office))?;
     if now < body.not_before {
@@ -39,12 +39,17 @@ pub(crate) fn admit(
     }
     check_sender(ticket, sender)?;
     let kind = agreed_kind(ticket, kind)?;
-    let known = |route: &&Route| directory.member(&route.inner).is_some_and(|member| member.role == Role::Inner);
+    let known = |route: &&Route| valid(directory, &route.inner, Role::Inner, now).is_some();
     let routes: Vec<Route> = body.routes.iter().filter(known).copied().collect();
     if routes.is_empty() {
         return Err(TicketError::NoRoute);
     }
     Ok(Admitted { ticket: verified, kind, routes })
+}
+
+/// A long-lived client may outlive a member's time in the directory, so it is asked anew.
+fn valid<'a>(directory: &'a VerifiedDirectory, id: &MemberId, role: Role, now: UnixSeconds) -> Option<&'a Member> {
+    directory.member(id).filter(|member| member.role == role && member.is_valid_at(now))
 }
 
 fn check_sender(ticket: &Ticket, given: Option<MemberId>) -> Result<(), TicketError> {

@@ -1,10 +1,11 @@
 //! What can be sent, and how the parts of it are asked for again after an interruption.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use schleuse_protocol::limits::{MAX_UNSTORED_SEGMENTS, SEGMENT_DATA};
@@ -27,7 +28,7 @@ pub struct Content {
 
 enum Origin {
     Bytes(Bytes),
-    File(Arc<Mutex<File>>),
+    File(Arc<Mutex<File>>, Stamp),
     Reader(Box<Reader>),
 }
 
@@ -62,7 +63,8 @@ impl Content {
         if !metadata.is_file() {
             return Ok(Self::reader(tokio::fs::File::from_std(file)));
         }
-        Ok(Self { length: Some(metadata.len()), origin: Origin::File(Arc::new(Mutex::new(file))) })
+        let stamp = Stamp::of(&metadata);
+        Ok(Self { length: Some(stamp.length), origin: Origin::File(Arc::new(Mutex::new(file)), stamp) })
     }
 
     /// Anything that yields bytes, of unknown length.
@@ -78,7 +80,7 @@ impl Content {
     /// Whether [`Content::segment`] may be asked now: a reader's window may be full of what the office has not stored.
     pub(crate) fn has_room_for(&self, position: u32) -> bool {
         match &self.origin {
-            Origin::Bytes(_) | Origin::File(_) => true,
+            Origin::Bytes(_) | Origin::File(..) => true,
             Origin::Reader(reader) => reader.has_room_for(position),
         }
     }
@@ -88,7 +90,7 @@ impl Content {
         let start = u64::from(position) * SEGMENT_DATA as u64;
         match &mut self.origin {
             Origin::Bytes(bytes) => cut(bytes, start),
-            Origin::File(file) => read_file(file.clone(), start, self.length.unwrap_or_default()).await,
+            Origin::File(file, stamp) => read_file(file.clone(), start, *stamp).await,
             Origin::Reader(reader) => reader.segment(position).await,
         }
     }
@@ -130,27 +132,38 @@ fn cut(bytes: &Bytes, start: u64) -> Result<Segment, ContentError> {
     Ok(Segment { data: bytes.slice(start..end), last: end == bytes.len() })
 }
 
+/// What tells that a file is still the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    length: u64,
+    /// Not every file system knows it.
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self { length: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
+
 /// One whole read under the lock, on a thread that may block: dropping the future leaves nothing half done.
-async fn read_file(file: Arc<Mutex<File>>, start: u64, length: u64) -> Result<Segment, ContentError> {
-    let wanted = length.checked_sub(start).ok_or(ContentError::Changed)?.min(SEGMENT_DATA as u64) as usize;
-    let last = start + wanted as u64 == length;
+async fn read_file(file: Arc<Mutex<File>>, start: u64, stamp: Stamp) -> Result<Segment, ContentError> {
+    let wanted = stamp.length.checked_sub(start).ok_or(ContentError::Changed)?.min(SEGMENT_DATA as u64) as usize;
     let read = move || {
         let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if last && file.metadata()?.len() != length {
-            return Ok(None);
-        }
         let mut data = vec![0; wanted];
         file.seek(SeekFrom::Start(start))?;
         match file.read_exact(&mut data) {
-            Ok(()) => Ok(Some(data)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
         }
+        // Asked after reading: a change before it is noticed here, one after it with the next segment.
+        Ok((Stamp::of(&file.metadata()?) == stamp).then_some(data))
     };
     let data =
         tokio::task::spawn_blocking(read).await.map_err(io::Error::other).flatten().map_err(ContentError::Read)?;
     let data = data.ok_or(ContentError::Changed)?;
-    Ok(Segment { data: Bytes::from(data), last })
+    Ok(Segment { data: Bytes::from(data), last: start + wanted as u64 == stamp.length })
 }
 
 /// A reader, and what was read of it that the office has not stored.

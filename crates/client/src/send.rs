@@ -1,5 +1,6 @@
 //! One content on its way: which route through which outer proxy, what to do when one fails, and when to give up.
 
+use std::collections::HashSet;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::time::Duration;
@@ -73,12 +74,14 @@ impl Sending {
     async fn deliver(self) -> Result<Receipt, SendError> {
         let Self { client, ticket, content, kind, on_progress, patience, .. } = self;
         let now = client.shared.clock.unix();
-        let admitted = admit(&ticket, &client.directory(), client.member(), kind.as_deref(), now)?;
+        let directory = client.directory();
+        let admitted = admit(&ticket, &directory, client.member(), kind.as_deref(), now)?;
+        let outers = directory.outers().filter(|outer| outer.is_valid_at(now)).count();
         let channel = client.seal(&admitted, content.length(), client.shared.clock.unix_micros())?;
         let delivery = Delivery {
             office: ticket.body().office,
             meter: Meter::new(content.length(), on_progress),
-            ways: Ways::new(admitted.routes.clone()),
+            ways: Ways::new(admitted.routes.clone(), outers),
             backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(5)),
             superseded: false,
             end: None,
@@ -116,6 +119,12 @@ struct Delivery {
     end: Option<u64>,
 }
 
+/// How a try over one outer proxy ended.
+struct Tried {
+    ended: Ended,
+    outer: MemberId,
+}
+
 /// What to do after an attempt.
 enum Next {
     /// Identical bytes again, from what the office has stored.
@@ -128,13 +137,13 @@ impl Delivery {
     async fn run(mut self, mut channel: Sender) -> Result<Receipt, SendError> {
         let mut start = Start::Fresh;
         loop {
-            let (back, ended) = self.attempt(channel, start).await;
-            (channel, start) = match ended {
-                Ok(Ended::Receipt(receipt)) => {
+            let (back, tried) = self.attempt(channel, start).await;
+            (channel, start) = match tried {
+                Ok(Tried { ended: Ended::Receipt(receipt), .. }) => {
                     self.meter.complete(receipt.body().length);
                     return Ok(receipt.into());
                 }
-                Ok(ended) => match self.after(ended).await? {
+                Ok(tried) => match self.after(tried).await? {
                     Next::Again => (back, Start::Resume { length: self.end }),
                     Next::Anew(number) => {
                         (self.client.seal(&self.admitted, self.content.length(), number)?, Start::Fresh)
@@ -150,7 +159,7 @@ impl Delivery {
     }
 
     /// One try over one way.
-    async fn attempt(&mut self, channel: Sender, start: Start) -> (Sender, Result<Ended, SendError>) {
+    async fn attempt(&mut self, channel: Sender, start: Start) -> (Sender, Result<Tried, SendError>) {
         let shared = self.client.shared.clone();
         let (directory, now) = (self.client.directory(), shared.clock.unix());
         let patience = self.patience.saturating_sub(self.waited());
@@ -166,14 +175,10 @@ impl Delivery {
         if self.meter.stored_so_far() > before {
             self.backoff.reset();
         }
-        if let Ok(Ended::Interrupted(interruption)) = &ended {
-            tracing::debug!(outer = %link.outer, inner = %route.inner, %interruption, "a sending was interrupted");
-            if *interruption == Interruption::ProxySilent {
-                shared.pool.forget(&link);
-            }
-            self.ways.after(*interruption, link.outer);
+        if matches!(ended, Ok(Ended::Interrupted(Interruption::ProxySilent))) {
+            shared.pool.forget(&link);
         }
-        (channel, ended)
+        (channel, ended.map(|ended| Tried { ended, outer: link.outer }))
     }
 
     /// Since the last progress.
@@ -181,7 +186,9 @@ impl Delivery {
         self.meter.moved().elapsed()
     }
 
-    async fn after(&mut self, ended: Ended) -> Result<Next, SendError> {
+    async fn after(&mut self, tried: Tried) -> Result<Next, SendError> {
+        let Tried { ended, outer } = tried;
+        tracing::debug!(%outer, inner = %self.ways.route().inner, ?ended, "a sending was interrupted");
         let interruption = match ended {
             Ended::Receipt(_) => unreachable!("a receipt ends the delivery"),
             Ended::Refused(Refusal { reason: Reason::Superseded(current), .. }) if !self.superseded => {
@@ -190,12 +197,13 @@ impl Delivery {
             }
             Ended::Refused(Refusal { reason: Reason::TryLater, .. }) => Interruption::TryLater,
             Ended::Refused(refusal) => return Err(SendError::Office(refusal)),
-            Ended::RefusedOnTheWay if self.ways.strike() => return Ok(Next::Again),
+            Ended::RefusedOnTheWay if self.ways.refused(outer) => return Ok(Next::Again),
             Ended::RefusedOnTheWay => return Err(SendError::Refused { office: self.office }),
             Ended::BadReceipt => return Err(SendError::BadAnswer { office: self.office }),
             Ended::ContentChanged => return Err(ContentError::Changed.into()),
             Ended::Interrupted(interruption) => interruption,
         };
+        self.ways.interrupted(interruption, outer);
         let (office, patience) = (self.office, self.patience);
         self.wait_or(SendError::Unreachable { office, patience, detail: interruption }).await?;
         Ok(Next::Again)
@@ -221,40 +229,63 @@ struct Ways {
     avoid: Option<MemberId>,
     /// Further ways to be tried at once.
     untried: usize,
+    /// Which outer proxy refused which route.
+    refusals: HashSet<(MemberId, usize)>,
+    /// Outer proxies that are still to be believed more than one that refuses everything.
+    second_opinions: usize,
 }
 
 impl Ways {
-    fn new(routes: Vec<Route>) -> Self {
-        Self { untried: routes.len(), routes, current: 0, avoid: None }
+    /// `outers` is how many outer proxies there are.
+    fn new(routes: Vec<Route>, outers: usize) -> Self {
+        let second_opinions = outers.saturating_sub(1).min(1);
+        Self { untried: routes.len(), routes, current: 0, avoid: None, refusals: HashSet::new(), second_opinions }
     }
 
     fn route(&self) -> Route {
         self.routes[self.current]
     }
 
-    /// This route was refused, which is final. Returns whether there is another.
-    fn strike(&mut self) -> bool {
-        self.routes.remove(self.current);
-        self.current = 0;
-        !self.routes.is_empty()
+    /// This route was refused without a reason, which anybody on the way can do. Final only when every route is refused
+    /// over two outer proxies, if there are two (protocol.md 9.1): returns whether there is something left to try.
+    fn refused(&mut self, outer: MemberId) -> bool {
+        self.refusals.insert((outer, self.current));
+        if self.next_route(outer) {
+            return true;
+        }
+        if self.second_opinions == 0 {
+            return false;
+        }
+        self.second_opinions -= 1;
+        (self.current, self.avoid) = (0, Some(outer));
+        true
     }
 
-    fn after(&mut self, interruption: Interruption, outer: MemberId) {
+    fn interrupted(&mut self, interruption: Interruption, outer: MemberId) {
         match interruption {
             Interruption::TryLater => {}
             // Behind the outer proxy: another inner proxy may have the office. After all of them, another outer one.
             Interruption::OfficeAway => {
-                self.current = (self.current + 1) % self.routes.len();
-                if self.current == 0 {
+                let before = self.current;
+                if !self.next_route(outer) || self.current <= before {
                     self.avoid = Some(outer);
                 }
             }
             Interruption::ProxySilent => self.avoid = Some(outer),
             Interruption::Lost | Interruption::TimedOut | Interruption::BadAnswer => {
                 self.avoid = Some(outer);
-                self.current = (self.current + 1) % self.routes.len();
+                self.next_route(outer);
             }
         }
+    }
+
+    /// Turns to the next route that this outer proxy has not refused, in a circle. Returns whether there is one.
+    fn next_route(&mut self, outer: MemberId) -> bool {
+        let count = self.routes.len();
+        let circle = (1..=count).map(|step| (self.current + step) % count);
+        let next = circle.into_iter().find(|route| !self.refusals.contains(&(outer, *route)));
+        self.current = next.unwrap_or(self.current);
+        next.is_some()
     }
 
     fn take_untried(&mut self) -> bool {

@@ -113,6 +113,17 @@ async fn a_route_that_refuses_is_left_for_another() {
 }
 
 #[tokio::test]
+async fn an_outer_proxy_that_refuses_everything_is_not_believed_alone() {
+    let mut net = Net::new();
+    net.outer(|_| Act::Reset(StreamRefusal::Refused));
+    net.outer(DELIVER);
+    // Clients begin with different proxies; several begin with the lying one.
+    for _ in 0..6 {
+        net.client().send(&net.ticket(), sample(10)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_superseded_attempt_is_begun_anew_once_with_a_higher_number() {
     let ahead = 1 << 60;
     let mut net = Net::new();

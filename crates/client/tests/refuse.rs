@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use schleuse_client::{
     BuildError, CancellationToken, Content, ContentError, DialError, DialProblem, SendError, SigningKey, TicketError,
@@ -200,6 +200,7 @@ async fn a_content_that_changes_between_two_tries_is_told() {
     net.outer(|_| Act::CutAfter(2));
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), sample(6 * SEGMENT_DATA)).unwrap();
+    file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     let path = file.path().to_owned();
     let mut changed = false;
     let sending = net.client().send(&net.ticket(), Content::file(file.path()).unwrap()).on_progress(move |progress| {

@@ -60,6 +60,16 @@ async fn a_file_that_changes_its_length_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_written_over_is_noticed() {
+    let file = file_with(&sample(SEGMENT_DATA + 1));
+    file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let mut content = Content::file(file.path()).unwrap();
+    content.segment(0).await.unwrap();
+    std::fs::write(file.path(), vec![0; SEGMENT_DATA + 1]).unwrap();
+    assert!(matches!(content.segment(1).await, Err(ContentError::Changed)));
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_read_is_named() {
     let error = Content::file("/nonexistent/list.json").unwrap_err();
     assert!(error.to_string().contains("/nonexistent/list.json"), "{error}");

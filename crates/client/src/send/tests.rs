@@ -8,7 +8,7 @@ fn route(inner: &str) -> Route {
 }
 
 fn ways(inners: &[&str]) -> Ways {
-    Ways::new(inners.iter().copied().map(route).collect())
+    Ways::new(inners.iter().copied().map(route).collect(), 2)
 }
 
 fn member(name: &str) -> MemberId {
@@ -19,29 +19,46 @@ fn member(name: &str) -> MemberId {
 fn an_absent_office_is_looked_for_on_all_routes_and_then_through_another_proxy() {
     let mut ways = ways(&["inner-1", "inner-2"]);
     assert_eq!(ways.route().inner, member("inner-1"));
-    ways.after(Interruption::OfficeAway, member("outer-1"));
+    ways.interrupted(Interruption::OfficeAway, member("outer-1"));
     assert_eq!((ways.route().inner, ways.avoid), (member("inner-2"), None));
-    ways.after(Interruption::OfficeAway, member("outer-1"));
+    ways.interrupted(Interruption::OfficeAway, member("outer-1"));
     assert_eq!((ways.route().inner, ways.avoid), (member("inner-1"), Some(member("outer-1"))));
 }
 
 #[test]
 fn a_silent_proxy_is_avoided_and_the_route_kept() {
     let mut ways = ways(&["inner-1", "inner-2"]);
-    ways.after(Interruption::ProxySilent, member("outer-2"));
+    ways.interrupted(Interruption::ProxySilent, member("outer-2"));
     assert_eq!((ways.route().inner, ways.avoid), (member("inner-1"), Some(member("outer-2"))));
 }
 
 #[test]
-fn a_refused_route_is_never_used_again() {
+fn a_proxy_is_not_asked_again_for_a_route_that_it_refused() {
     let mut ways = ways(&["inner-1", "inner-2", "inner-3"]);
-    ways.after(Interruption::OfficeAway, member("outer-1"));
-    assert!(ways.strike());
-    assert_eq!(ways.route().inner, member("inner-1"));
-    ways.after(Interruption::OfficeAway, member("outer-1"));
+    ways.interrupted(Interruption::OfficeAway, member("outer-1"));
+    assert!(ways.refused(member("outer-1")));
     assert_eq!(ways.route().inner, member("inner-3"));
-    assert!(ways.strike());
-    assert!(!ways.strike());
+    ways.interrupted(Interruption::OfficeAway, member("outer-1"));
+    assert_eq!(ways.route().inner, member("inner-1"));
+    ways.interrupted(Interruption::OfficeAway, member("outer-1"));
+    assert_eq!(ways.route().inner, member("inner-3"));
+}
+
+#[test]
+fn one_outer_proxy_alone_cannot_make_a_refusal_final() {
+    let mut ways = ways(&["inner-1", "inner-2"]);
+    assert!(ways.refused(member("outer-1")));
+    assert!(ways.refused(member("outer-1")));
+    assert_eq!((ways.route().inner, ways.avoid), (member("inner-1"), Some(member("outer-1"))));
+    assert!(ways.refused(member("outer-2")));
+    assert_eq!(ways.route().inner, member("inner-2"));
+    assert!(!ways.refused(member("outer-2")));
+}
+
+#[test]
+fn the_only_outer_proxy_is_believed() {
+    let mut ways = Ways::new(vec![route("inner-1")], 1);
+    assert!(!ways.refused(member("outer-1")));
 }
 
 #[test]
