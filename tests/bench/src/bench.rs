@@ -106,12 +106,27 @@ pub(crate) fn run_closed(
     })
 }
 
+/// Latencies, and the CPU time that it took per job.
+pub(crate) struct Timed {
+    pub(crate) latencies: Latencies,
+    /// Of what was watched, in microseconds, over all jobs of the order.
+    pub(crate) cpu_micros: f64,
+}
+
 /// Has something done that yields latencies.
-pub(crate) fn run_latencies(generator: &mut Child, order: &Order) -> Result<Latencies> {
+pub(crate) fn run_latencies(
+    generator: &mut Child,
+    order: &Order,
+    watched: impl Fn() -> Result<Duration>,
+) -> Result<Timed> {
+    let before = watched()?;
     generator.tell(order)?;
-    let Said::Took(latencies) = generator.hear()? else { bail!("no latencies came") };
+    let Said::Took { latencies, sent } = generator.hear()? else { bail!("no latencies came") };
+    let used = watched()?.saturating_sub(before);
     let Said::Idle = generator.hear()? else { bail!("the load does not end") };
-    Ok(latencies)
+    #[allow(clippy::cast_precision_loss)]
+    let cpu_micros = used.as_secs_f64() * 1e6 / sent.max(1) as f64;
+    Ok(Timed { latencies, cpu_micros })
 }
 
 /// Has something done that yields seconds.
@@ -148,6 +163,12 @@ impl Chain {
         let target = first.address()?;
         let generator = Child::start(&Role::NaiveLoad { keys: keys(), target, connections: CONNECTIONS })?;
         Ok(Self { server, relays: [first, second], generator })
+    }
+
+    /// Latencies at a rate; what is watched are the two relays.
+    pub(crate) fn open(&mut self, order: &Order) -> Result<Timed> {
+        let Self { relays, generator, .. } = self;
+        run_latencies(generator, order, || Ok(relays[0].cpu_time()? + relays[1].cpu_time()?))
     }
 
     /// A closed loop; what is watched are the two relays.

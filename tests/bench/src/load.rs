@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail, ensure};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::role::{ClosedLoop, OpenLoop};
+use crate::role::{ClosedLoop, OpenLoop, Said};
 use crate::stats::Latencies;
 
 /// Something to be done over and over.
@@ -68,7 +68,7 @@ pub(crate) async fn closed<J: Job>(
 
 /// Begins jobs at random times with the given mean rate (a Poisson process), whether earlier ones have ended or not, and
 /// takes the time from when each *should* have begun: a stall counts for all that it delays (no coordinated omission).
-pub(crate) async fn open<J: Job>(job: J, order: OpenLoop) -> Result<Latencies> {
+pub(crate) async fn open<J: Job>(job: J, order: OpenLoop) -> Result<Said> {
     let mut due = arrivals(order);
     let counts_from = Instant::now() + Duration::from_secs_f64(order.warm_up);
     let mut running = JoinSet::new();
@@ -94,7 +94,8 @@ pub(crate) async fn open<J: Job>(job: J, order: OpenLoop) -> Result<Latencies> {
             }
         }
     }
-    if latencies.len() == 0 { Err(anyhow!("nothing was sent within the window")) } else { Ok(latencies) }
+    ensure!(latencies.len() > 0, "nothing was sent within the window");
+    Ok(Said::Took { latencies, sent: number as u64 })
 }
 
 /// A thread that only keeps time: it does not wait for anything but the clock.
@@ -174,7 +175,8 @@ mod tests {
     async fn a_stall_counts_for_everything_that_should_have_begun_meanwhile() {
         let order = OpenLoop { rate: 1000.0, warm_up: 0.0, seconds: 0.2 };
         let stall = StalledUntil(Instant::now() + Duration::from_millis(200));
-        let latencies = open(stall, order).await.unwrap();
+        let Said::Took { latencies, sent } = open(stall, order).await.unwrap() else { panic!("latencies") };
+        assert_eq!(latencies.len() as u64, sent);
         assert!(latencies.len() > 100, "arrivals do not wait for answers");
         assert!(latencies.percentile(0.5) > 50_000.0, "half of them were due in the first half of the stall");
     }

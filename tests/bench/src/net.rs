@@ -77,7 +77,7 @@ impl Network {
         let inner = Daemon::start(root, &programs.inner, INNER, &[])?;
         let outer = Daemon::start(root, &programs.outer, OUTER, &[])?;
         let receiver = Daemon::start(root, &programs.receiver, OFFICE, &["run"])?;
-        outer.wait_for_log("linked to an inner proxy", config::threads())?;
+        outer.wait_for_log("linked to an inner proxy", config::THREADS)?;
         receiver.wait_for_log("connected", 1)?;
         Ok(Self { outer, inner, receiver, outer_address, inner_address, members, root_keys, folder })
     }

@@ -95,7 +95,11 @@ pub(crate) enum Said {
         done: u64,
         seconds: f64,
     },
-    Took(Latencies),
+    /// Latencies of the window, and how much was sent in all.
+    Took {
+        latencies: Latencies,
+        sent: u64,
+    },
     TookSeconds(f64),
     /// The order was carried out and nothing runs any more.
     Idle,

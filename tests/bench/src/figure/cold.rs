@@ -33,7 +33,10 @@ pub(super) fn measure(bench: &mut Bench, ground: &Ground) -> Result<()> {
 fn round_trips(generator: &mut Child, times: usize) -> Result<Spread> {
     #[allow(clippy::cast_precision_loss)]
     let round_trip = 2.0 * MILLIS as f64 * 1000.0;
-    let one =
-        |_| -> Result<f64> { Ok(run_latencies(generator, &Order::Cold { times: 1 })?.percentile(0.5) / round_trip) };
+    let nothing = || Ok(std::time::Duration::ZERO);
+    let one = |_| -> Result<f64> {
+        let timed = run_latencies(generator, &Order::Cold { times: 1 }, nothing)?;
+        Ok(timed.latencies.percentile(0.5) / round_trip)
+    };
     Spread::of((0..times).map(one).collect::<Result<Vec<_>>>()?).context("no repetition")
 }

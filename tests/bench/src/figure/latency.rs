@@ -3,22 +3,23 @@
 use anyhow::{Context, Result};
 
 use super::{Ground, throughput};
-use crate::bench::{Bench, run_latencies};
+use crate::bench::{Bench, Timed, run_latencies};
 use crate::report::{Aim, Row};
 use crate::role::Order;
-use crate::stats::{Latencies, Spread};
+use crate::stats::Spread;
 
 pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
     let full = throughput::submissions(ground, bench, 1)?.per_second;
     let order = Order::Open(bench.plan.open(full / 2.0));
     let (mut naive, mut sealed) = (Vec::new(), Vec::new());
     for _ in 0..bench.plan.repetitions {
-        naive.push(run_latencies(&mut ground.chain.generator, &order)?);
-        sealed.push(run_latencies(&mut ground.generator, &order)?);
+        naive.push(ground.chain.open(&order)?);
+        let Ground { network, generator, .. } = &mut *ground;
+        sealed.push(run_latencies(generator, &order, || network.proxies_cpu_time())?);
     }
     bench.report.fact("Latency", "arrivals at half load", "/s", Spread::exactly(full / 2.0));
     for (name, share, most) in [("p50", 0.5, 1.25), ("p99", 0.99, 2.0)] {
-        let of = |runs: &[Latencies]| runs.iter().map(|run| run.percentile(share)).collect::<Vec<f64>>();
+        let of = |runs: &[Timed]| runs.iter().map(|run| run.latencies.percentile(share)).collect::<Vec<f64>>();
         let own = ground.primitives.on_the_critical_path(1) + ground.commits.single.percentile(share);
         let sums: Vec<f64> = of(&naive).iter().map(|chain| chain + own).collect();
         let spread = |values: &[f64]| Spread::of(values.iter().copied()).context("no repetition");
@@ -29,5 +30,12 @@ pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
             .aim(Aim::RatioAtMost(most));
         bench.report.rows.push(row);
     }
+    let cpu = |runs: &[Timed]| runs.iter().map(|run| run.cpu_micros).collect::<Vec<f64>>();
+    let spread = |values: Vec<f64>| Spread::of(values).context("no repetition");
+    let ratio = Spread::of_ratios(&cpu(&sealed), &cpu(&naive)).context("no repetition")?;
+    let row = Row::new("CPU time of both proxies per submission, at half load", "µs", spread(cpu(&sealed))?)
+        .against_with("the naive relays at the same rate", spread(cpu(&naive))?, ratio)
+        .aim(Aim::RatioAtMost(1.2));
+    bench.report.rows.push(row);
     Ok(())
 }

@@ -10,10 +10,8 @@ use schleuse_directory::{Member, Role};
 
 use super::{INNER, OFFICE, OUTER};
 
-/// Threads of each proxy: what they take unless configured otherwise.
-pub(super) fn threads() -> usize {
-    schleuse_transport::runtime::available_cores().get()
-}
+/// Threads of each proxy. One, because all processes share this machine: see the log in docs/performance.md.
+pub(super) const THREADS: usize = 1;
 
 pub(super) fn write(root: &Path, outer: SocketAddr, inner: SocketAddr, members: &[Member]) -> Result<()> {
     let inner_member = members.iter().find(|member| member.role == Role::Inner).context("there is an inner proxy")?;
@@ -44,6 +42,7 @@ pub(super) fn write(root: &Path, outer: SocketAddr, inner: SocketAddr, members: 
 fn proxy(id: &str, listen: SocketAddr) -> String {
     format!(
         "id = \"{id}\"\nlisten = [\"{listen}\"]\ncertificate = \"cert.pem\"\nkey = \"tls.key\"\nca = \"../ca.pem\"\n\
-         cluster_secret = \"cluster.secret\"\n"
+         cluster_secret = \"cluster.secret\"\n\
+         threads = {THREADS}\n"
     )
 }

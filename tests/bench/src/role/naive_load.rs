@@ -34,8 +34,8 @@ pub(super) async fn run(keys: &Path, target: SocketAddr, name: &str, connections
     while let Some(order) = orders.recv().await {
         match order {
             Order::Closed(order) => load::closed(job.clone(), order, begins, ends).await?,
-            Order::Open(order) => say(&Said::Took(load::open(job.clone(), order).await?))?,
-            Order::Cold { times } => say(&Said::Took(cold(keys, target, times, &job.content).await?))?,
+            Order::Open(order) => say(&load::open(job.clone(), order).await?)?,
+            Order::Cold { times } => say(&cold(keys, target, times, &job.content).await?)?,
             Order::Bulk { bytes } => say(&Said::TookSeconds(bulk(&job.connections[0], bytes).await?))?,
             Order::Garbage(order) => {
                 let job = Garbage { connections: job.connections.clone(), content: garbage::stream() };
@@ -105,7 +105,7 @@ impl Job for Garbage {
 }
 
 /// Each from an endpoint of its own, from dialling to the whole answer.
-async fn cold(keys: &Path, target: SocketAddr, times: usize, content: &Bytes) -> Result<Latencies> {
+async fn cold(keys: &Path, target: SocketAddr, times: usize, content: &Bytes) -> Result<Said> {
     let mut latencies = Latencies::default();
     for _ in 0..times {
         let endpoint = quic::client(keys)?;
@@ -116,7 +116,7 @@ async fn cold(keys: &Path, target: SocketAddr, times: usize, content: &Bytes) ->
         connection.close(0u32.into(), b"");
         let _ = tokio::time::timeout(Duration::from_secs(1), endpoint.wait_idle()).await;
     }
-    Ok(latencies)
+    Ok(Said::Took { latencies, sent: times as u64 })
 }
 
 /// From opening the stream to the answer, which comes after the last byte.

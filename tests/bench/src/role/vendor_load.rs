@@ -36,8 +36,8 @@ pub(super) async fn run(root: &Path, directory: &str, vendors: usize) -> Result<
                 let (tickets, _minters) = mint_ahead(&socket, order.suite).await?;
                 load::closed(work.job(tickets), order, begins, ends).await?;
             }
-            Order::Open(order) => say(&Said::Took(open(&work, &socket, order).await?))?,
-            Order::Cold { times } => say(&Said::Took(cold(&place, &work.content, &socket, times).await?))?,
+            Order::Open(order) => say(&open(&work, &socket, order).await?)?,
+            Order::Cold { times } => say(&cold(&place, &work.content, &socket, times).await?)?,
             Order::Bulk { bytes } => say(&Said::TookSeconds(bulk(&work.clients[0], &socket, bytes).await?))?,
             // One submission of every vendor; their connections stay.
             Order::Connect { .. } => once_each(&work, &socket).await?,
@@ -140,7 +140,7 @@ async fn mint(socket: &Path, count: usize) -> Result<Vec<Ticket>> {
 }
 
 /// The tickets are there beforehand: in practice they are minted long before they are used.
-async fn open(work: &Work, socket: &Path, order: OpenLoop) -> Result<Latencies> {
+async fn open(work: &Work, socket: &Path, order: OpenLoop) -> Result<Said> {
     // A fifth more than will be needed on average.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let count = (order.rate * (order.warm_up + order.seconds) * 1.2) as usize + 100;
@@ -152,7 +152,7 @@ async fn open(work: &Work, socket: &Path, order: OpenLoop) -> Result<Latencies> 
 }
 
 /// Each by a client that has never connected.
-async fn cold(place: &Place, content: &Bytes, socket: &Path, times: usize) -> Result<Latencies> {
+async fn cold(place: &Place, content: &Bytes, socket: &Path, times: usize) -> Result<Said> {
     let mut latencies = Latencies::default();
     for ticket in mint(socket, times).await?.iter().take(times) {
         let client = place.client(1)?;
@@ -161,7 +161,7 @@ async fn cold(place: &Place, content: &Bytes, socket: &Path, times: usize) -> Re
         latencies.add(since.elapsed());
         let _ = tokio::time::timeout(Duration::from_secs(1), client.close()).await;
     }
-    Ok(latencies)
+    Ok(Said::Took { latencies, sent: times as u64 })
 }
 
 async fn bulk(client: &Client, socket: &Path, bytes: u64) -> Result<f64> {
