@@ -32,7 +32,7 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
             stream = connection.accept_bi() => {
                 let stream = stream?;
                 let visitor = Visitor { outer, _slot: budget.accepted() };
-                shared.streams.spawn(stream::carry(worker.clone(), visitor, stream.into()));
+                shared.streams.spawn(stream::take(worker.clone(), visitor, stream.into()));
             }
             message = control.next::<OuterToInner>(), if may_speak => match message? {
                 Some(OuterToInner::Hello(_)) => return Err(LinkEnd::OutOfTurn),

@@ -5,20 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use quinn::RecvStream;
 use schleuse_protocol::inner::{InnerAction, InnerStream};
-use schleuse_protocol::limits::MAX_HEADER;
-use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::carry::{self, OpenError};
 use schleuse_transport::endpoint::StreamSlot;
-use schleuse_transport::framed::write;
-use schleuse_transport::relay::{Side, relay};
+use schleuse_transport::relay::Side;
 
 use crate::keys::Opener;
 use crate::observe::{Ending, StreamRecord};
 use crate::worker::Worker;
-
-/// How long an office's connection may take to give a stream: it is at its limit of streams.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a stream comes from.
 pub(crate) struct Visitor {
@@ -28,7 +23,7 @@ pub(crate) struct Visitor {
 }
 
 /// Carries one stream to its end, and tells the observer.
-pub(crate) async fn carry(worker: Worker, visitor: Visitor, mut near: Side) {
+pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
     let clock = worker.shared.clock;
     let started = clock.now();
     let mut record = StreamRecord {
@@ -40,19 +35,11 @@ pub(crate) async fn carry(worker: Worker, visitor: Visitor, mut near: Side) {
         duration: Duration::ZERO,
         ending: Ending::Broken,
     };
-    match next_hop(&worker, &mut near.recv, &mut record).await {
-        Ok(far) => {
-            let mut carried = Relay::new(clock.now());
-            let end = worker.shutdown.unless_stopped(relay(near, far, &mut carried, clock)).await;
-            record.bytes_up += carried.total(Direction::ToOffice);
-            record.bytes_down += carried.total(Direction::ToSender);
-            record.ending = end.map_or(Ending::Broken, Ending::from);
-        }
-        Err(refusal) => {
-            near.refuse(refusal);
-            record.ending = Ending::from(refusal);
-        }
-    }
+    let far = next_hop(&worker, &mut near.recv, &mut record).await;
+    let carried = carry::join(near, far, clock, &worker.shutdown).await;
+    record.bytes_up += carried.to_office;
+    record.bytes_down += carried.to_sender;
+    record.ending = carried.ending;
     record.duration = clock.millis().since(started.millis);
     drop(visitor);
     tracing::debug!(?record, "a stream has ended");
@@ -64,63 +51,23 @@ pub(crate) async fn carry(worker: Worker, visitor: Visitor, mut near: Side) {
 
 /// Reads the header; with a good token, opens the stream to the office and hands on what has come.
 async fn next_hop(worker: &Worker, recv: &mut RecvStream, record: &mut StreamRecord) -> Result<Side, StreamRefusal> {
-    let action = worker.shutdown.unless_draining(header(worker, recv)).await;
+    let shared = &worker.shared;
+    let opener = Opener { keys: &shared.keys, used: &shared.used };
+    let machine = InnerStream::new(shared.settings.id, opener, shared.clock.now());
+    let action = worker.shutdown.unless_draining(carry::header(machine, recv, shared.clock)).await;
     let (office, bytes) = match action.ok_or(StreamRefusal::Unavailable)? {
         InnerAction::Forward { office, bytes, .. } => (office, Bytes::from(bytes)),
         InnerAction::Reset(refusal) => return Err(refusal),
     };
     record.office = Some(office);
     record.bytes_up = bytes.len() as u64;
-    for connection in worker.shared.offices.connections(&office) {
-        let opened = tokio::time::timeout(OPEN_TIMEOUT, async {
-            let mut far = Side::from(connection.open_bi().await?);
-            write(&mut far.send, bytes.clone()).await?;
-            Ok::<_, quinn::WriteError>(far)
-        });
-        match opened.await {
-            Ok(Ok(far)) => return Ok(far),
+    for connection in shared.offices.connections(&office) {
+        match carry::open(&connection, bytes.clone()).await {
+            Ok(far) => return Ok(far),
             // This connection was just lost; an older one may live.
-            Ok(Err(_)) => {}
-            Err(_) => break,
+            Err(OpenError::Lost(_)) => {}
+            Err(OpenError::Busy) => break,
         }
     }
     Err(StreamRefusal::Unavailable)
-}
-
-/// Feeds the machine until it says what to do.
-async fn header(worker: &Worker, recv: &mut RecvStream) -> InnerAction {
-    let shared = &worker.shared;
-    let clock = shared.clock;
-    let opener = Opener { keys: &shared.keys, used: &shared.used };
-    let mut machine = InnerStream::new(shared.settings.id, opener, clock.now());
-    loop {
-        if let Some(action) = machine.poll_action() {
-            return action;
-        }
-        tokio::select! {
-            chunk = recv.read_chunk(MAX_HEADER, true) => match chunk {
-                Ok(Some(chunk)) => machine.handle_header(&chunk.bytes, clock.now()),
-                Ok(None) | Err(_) => machine.handle_lost(clock.now()),
-            },
-            () = clock.sleep_until_some(machine.poll_timeout()) => machine.handle_timeout(clock.now()),
-        }
-    }
-}
-
-impl From<RelayEnd> for Ending {
-    fn from(end: RelayEnd) -> Self {
-        match end {
-            RelayEnd::Finished => Self::Finished,
-            RelayEnd::Failed | RelayEnd::TimedOut => Self::Broken,
-        }
-    }
-}
-
-impl From<StreamRefusal> for Ending {
-    fn from(refusal: StreamRefusal) -> Self {
-        match refusal {
-            StreamRefusal::Refused => Self::Refused,
-            StreamRefusal::Unavailable => Self::Unavailable,
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
+pub use schleuse_transport::carry::Ending;
 use tokio::sync::mpsc;
 
 /// Where records go. Unbounded: an observer is a test or the demo, and it reads.
@@ -29,17 +30,4 @@ pub struct StreamRecord {
     pub duration: Duration,
     /// How it ended.
     pub ending: Ending,
-}
-
-/// How a stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Both sides finished.
-    Finished,
-    /// The header was not accepted: not even an attempt to carry it.
-    Refused,
-    /// The inner proxy cannot be reached, or this proxy is about to stop.
-    Unavailable,
-    /// It was carried, but a side gave up, vanished or stood still, or the grace period of a stop ran out.
-    Broken,
 }

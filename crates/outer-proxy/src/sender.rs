@@ -68,7 +68,7 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
         };
         idle_looks = 0;
         let visitor = Visitor { address: sender, connection: connection.clone(), slot: budget.accepted() };
-        worker.shared.streams.spawn(stream::carry(worker.clone(), visitor, stream.into()));
+        worker.shared.streams.spawn(stream::take(worker.clone(), visitor, stream.into()));
     }
 }
 

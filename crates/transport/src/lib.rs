@@ -10,10 +10,11 @@
 //! [`tls::peer_fingerprint`] tells which key; the caller compares it with the directory. There is no resumption, no
 //! 0-RTT and no address-validation token anywhere, because each would link an anonymous sender's connections.
 //!
-//! **Where to read next.** [`endpoint::Gate`] for what an unknown address may cost us, [`relay::relay`] for the hot
-//! loop of both proxies, [`exit`] for how a daemon ends.
+//! **Where to read next.** [`endpoint::Gate`] for what an unknown address may cost us, [`carry`] for
+//! the way of a stream through a proxy, [`exit`] for how a daemon ends.
 
 pub mod backoff;
+pub mod carry;
 pub mod clock;
 pub mod config;
 pub mod endpoint;

@@ -1,0 +1,119 @@
+//! The way of one stream through a proxy, in three steps: [`header`] says where it goes, [`open`] opens a stream there,
+//! and [`join`] carries. What differs between proxies (whose stream, which link, what is recorded) stands between them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use quinn::{Connection, RecvStream, WriteError};
+use schleuse_protocol::hop::{HopStream, Judge};
+use schleuse_protocol::limits::MAX_HEADER;
+use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
+use schleuse_protocol::wire::refusal::StreamRefusal;
+
+use crate::clock::Clock;
+use crate::framed::write;
+use crate::relay::{Side, relay};
+use crate::shutdown::Shutdown;
+
+/// How long a connection may take to give a stream: it is at its limit of streams, or dead and not yet timed out.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Both sides finished.
+    Finished,
+    /// The header was not accepted: not even an attempt to carry it.
+    Refused,
+    /// The next hop cannot be reached, or this proxy is about to stop.
+    Unavailable,
+    /// It was carried, but a side gave up, vanished or stood still, or the grace period of a stop ran out.
+    Broken,
+}
+
+/// What [`join`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Bytes after those that were handed on when the next hop was opened.
+    pub to_office: u64,
+    /// Bytes of the answer.
+    pub to_sender: u64,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// Reads the header and feeds it to the machine until that says what to do.
+pub async fn header<J: Judge>(mut machine: HopStream<J>, recv: &mut RecvStream, clock: Clock) -> J::Action {
+    loop {
+        if let Some(action) = machine.poll_action() {
+            return action;
+        }
+        tokio::select! {
+            chunk = recv.read_chunk(MAX_HEADER, true) => match chunk {
+                Ok(Some(chunk)) => machine.handle_header(&chunk.bytes, clock.now()),
+                Ok(None) | Err(_) => machine.handle_lost(clock.now()),
+            },
+            () = clock.sleep_until_some(machine.poll_timeout()) => machine.handle_timeout(clock.now()),
+        }
+    }
+}
+
+/// Why there is no stream to the next hop.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// This connection is gone; another one may live.
+    #[error("the connection is lost: {0}")]
+    Lost(#[from] WriteError),
+    /// It gives no stream.
+    #[error("the connection gave no stream in time")]
+    Busy,
+}
+
+/// Opens a stream to the next hop and hands on what has come.
+///
+/// # Errors
+/// The connection is lost, or at its limit of streams.
+pub async fn open(next_hop: &Connection, bytes: Bytes) -> Result<Side, OpenError> {
+    let opened = tokio::time::timeout(OPEN_TIMEOUT, async {
+        let mut far = Side::from(next_hop.open_bi().await.map_err(WriteError::from)?);
+        write(&mut far.send, bytes).await?;
+        Ok(far)
+    });
+    opened.await.unwrap_or(Err(OpenError::Busy))
+}
+
+/// Joins the stream with the one to the next hop until it has ended, or refuses it if there is none.
+pub async fn join(mut near: Side, far: Result<Side, StreamRefusal>, clock: Clock, shutdown: &Shutdown) -> Carried {
+    let far = match far {
+        Ok(far) => far,
+        Err(refusal) => {
+            near.refuse(refusal);
+            return Carried { to_office: 0, to_sender: 0, ending: refusal.into() };
+        }
+    };
+    let mut machine = Relay::new(clock.now());
+    let end = shutdown.unless_stopped(relay(near, far, &mut machine, clock)).await;
+    Carried {
+        to_office: machine.total(Direction::ToOffice),
+        to_sender: machine.total(Direction::ToSender),
+        ending: end.map_or(Ending::Broken, Ending::from),
+    }
+}
+
+impl From<RelayEnd> for Ending {
+    fn from(end: RelayEnd) -> Self {
+        match end {
+            RelayEnd::Finished => Self::Finished,
+            RelayEnd::Failed | RelayEnd::TimedOut => Self::Broken,
+        }
+    }
+}
+
+impl From<StreamRefusal> for Ending {
+    fn from(refusal: StreamRefusal) -> Self {
+        match refusal {
+            StreamRefusal::Refused => Self::Refused,
+            StreamRefusal::Unavailable => Self::Unavailable,
+        }
+    }
+}
