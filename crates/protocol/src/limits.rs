@@ -46,3 +46,5 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most segments that an office holds unstored per stream before it stops reading.
 pub const MAX_UNSTORED_SEGMENTS: usize = 8;
+/// How far an attempt number, which is a clock in microseconds, may be ahead of the office's clock.
+pub const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(24 * 3600);

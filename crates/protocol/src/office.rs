@@ -250,18 +250,14 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
             FrameType::Hello => frame.decode::<Hello>().ok(),
             _ => None,
         };
-        let body = found.ticket.body();
+        let suite = found.ticket.body().key.suite();
         let opened = hello
-            .filter(|hello| hello.encapsulated.suite() == body.key.suite())
+            .filter(|hello| hello.encapsulated.suite() == suite)
             .and_then(|hello| self.seal.open_hello(&found.ticket, &found.keys, &hello).ok());
         let Some(opened) = opened else { return self.reset(StreamRefusal::Refused) };
-        self.actions.push_back(OfficeAction::Claim {
-            ticket: body.id,
-            attempt: opened.intro.attempt,
-            digest: opened.digest,
-        });
-        self.state = State::AwaitClaim(AwaitClaim::new(found.ticket.clone(), opened));
+        let claim = AwaitClaim::new(found.ticket.clone(), opened);
         self.renew(now);
+        self.claim(claim, now);
     }
 
     /// protocol.md 9.1: tells nothing but that this stream is over.

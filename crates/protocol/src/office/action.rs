@@ -69,7 +69,7 @@ pub enum OfficeAction<S: OfficeSeal> {
     Claim {
         /// Which ticket.
         ticket: TicketId,
-        /// The attempt that the hello declares.
+        /// The attempt that the hello declares; 0 if it will not be admitted, so that it takes the lease from nobody.
         attempt: u64,
         /// SHA-256 of the hello.
         digest: [u8; 32],

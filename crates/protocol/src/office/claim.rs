@@ -5,11 +5,31 @@ use super::action::{OfficeAction, OfficePolicy, TicketState};
 use super::session::Session;
 use super::state::{AwaitClaim, Comparing, ReadingBack, Receiving, State};
 use crate::channel::{OfficeChannel, OfficeSeal};
+use crate::limits::MAX_CLOCK_AHEAD;
 use crate::time::{Now, UnixSeconds};
+use crate::wire::hello::Intro;
 use crate::wire::receipt::Receipt;
 use crate::wire::reply::{Reason, Reply};
 
 impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
+    /// The hello is authentic: who sends it holds the ticket, which does not make it welcome.
+    pub(super) fn claim(&mut self, mut claim: AwaitClaim<S>, now: Now) {
+        let Intro { attempt, .. } = claim.session.intro;
+        // protocol.md 8.3: a number out of the far future would leave no higher one to anybody else
+        let latest = now.unix.after(MAX_CLOCK_AHEAD).0.saturating_mul(1_000_000);
+        if attempt > latest {
+            return self.refuse(claim.session, Reason::TryLater);
+        }
+        claim.is_welcome = self.admit(&claim.session, now.unix).is_ok();
+        self.actions.push_back(OfficeAction::Claim {
+            ticket: claim.session.id(),
+            // protocol.md 8.3: attempt 0 takes the lease from nobody
+            attempt: if claim.is_welcome { attempt } else { 0 },
+            digest: claim.session.digest,
+        });
+        self.state = State::AwaitClaim(claim);
+    }
+
     /// The one decision that binds a ticket to an attempt.
     pub(super) fn decide(&mut self, claim: AwaitClaim<S>, ticket: TicketState, now: Now) {
         let session = &claim.session;
@@ -19,14 +39,19 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
             TicketState::Complete { digest, receipt, .. } if digest == session.digest => {
                 self.promise(claim.session, receipt);
             }
-            TicketState::Complete { sender, receipt, .. } => {
-                if matches_promise(session, sender == session.intro.sender, &receipt) {
+            TicketState::Complete { receipt, .. } => {
+                let announced = session.intro.length.unwrap_or(receipt.body().length);
+                if announced == receipt.body().length {
                     self.start_comparing(claim.session, receipt);
                 } else {
                     self.refuse(claim.session, Reason::AlreadyUsed);
                 }
             }
             TicketState::Open => self.begin(claim, now),
+            // It may be just about to be completed by a stream that still has the lease: then there will be a receipt.
+            TicketState::Unfinished { digest, next: 0, .. } if digest == session.digest && !claim.is_welcome => {
+                self.refuse(claim.session, Reason::TryLater);
+            }
             TicketState::Unfinished { digest, next, .. } if digest == session.digest => {
                 self.resume(claim.session, next, now);
             }
@@ -38,7 +63,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     }
 
     fn begin(&mut self, claim: AwaitClaim<S>, now: Now) {
-        let AwaitClaim { session, storage_key } = claim;
+        let AwaitClaim { session, storage_key, .. } = claim;
         let max_length = match self.admit(&session, now.unix) {
             Ok(max_length) => max_length,
             Err(reason) => return self.refuse(session, reason),
@@ -125,10 +150,4 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         }
         Ok(max_length)
     }
-}
-
-/// Whether what a hello declares could still be the submission that is there.
-fn matches_promise<S: OfficeSeal>(session: &Session<S>, same_sender: bool, receipt: &Receipt) -> bool {
-    let (intro, stored) = (&session.intro, receipt.body());
-    same_sender && intro.kind == stored.kind && intro.length.is_none_or(|length| length == stored.length)
 }

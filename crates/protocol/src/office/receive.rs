@@ -91,7 +91,11 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         if !self.is_vouched(&comparing.session, &trailer) {
             return self.refuse(comparing.session, Reason::BadIdentity);
         }
-        if trailer.content_hash == comparing.receipt.body().content_hash {
+        // Only now, after the signature: who cannot sign for a member does not learn whether it was that member.
+        let (intro, stored) = (&comparing.session.intro, comparing.receipt.body());
+        let is_same =
+            trailer.content_hash == stored.content_hash && (intro.sender, intro.kind) == (stored.sender, stored.kind);
+        if is_same {
             self.promise(comparing.session, comparing.receipt);
         } else {
             self.refuse(comparing.session, Reason::AlreadyUsed);

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::channel::{ReplyOpener, SenderChannel};
-use crate::limits::{MAX_UNSTORED_SEGMENTS, SEGMENT_DATA, VERSION};
+use crate::limits::{MAX_CLOCK_AHEAD, MAX_UNSTORED_SEGMENTS, SEGMENT_DATA, VERSION};
 use crate::sender::{SenderAction, SenderStream, Start};
 use crate::time::UnixSeconds;
 use crate::toy::{ToyOffice, ToyReplies, ToySender};
@@ -119,6 +119,7 @@ struct Office {
     log: Vec<&'static str>,
     state: TicketState,
     segments: Vec<Vec<u8>>,
+    claimed: Option<u64>,
     began: Option<(u64, [u8; 32])>,
     finish: Option<(u64, Receipt)>,
     answer_stored: bool,
@@ -134,6 +135,7 @@ impl Office {
             log: Vec::new(),
             state,
             segments: Vec::new(),
+            claimed: None,
             began: None,
             finish: None,
             answer_stored: true,
@@ -171,7 +173,8 @@ impl Office {
                 let found = (nonce == NONCE).then(|| Found { ticket: ticket(), keys: () });
                 self.stream.handle_ticket(found, now);
             }
-            OfficeAction::Claim { .. } => {
+            OfficeAction::Claim { attempt, .. } => {
+                self.claimed = Some(attempt);
                 self.log.push("claim");
                 self.stream.handle_claimed(self.state.clone(), now);
             }

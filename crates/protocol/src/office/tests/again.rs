@@ -122,3 +122,63 @@ fn who_is_superseded_writes_no_more() {
     office.drive();
     assert_eq!(office.log, ["look up", "claim", "begin", "store", "unavailable"]);
 }
+
+#[test]
+fn nobody_takes_all_higher_attempts_away() {
+    let latest = (BEGIN.0 + 1 + MAX_CLOCK_AHEAD.as_secs()) * 1_000_000;
+    for attempt in [latest + 1, u64::MAX] {
+        let mut office = Office::open();
+        let (frames, channel) = frames_of(sender(attempt), b"short", 0);
+        office.feed_all(&frames);
+        assert_eq!(office.last_reason(&channel), Reason::TryLater);
+        assert_eq!(office.log, ["look up", "fin"], "no claim");
+    }
+    let mut office = Office::open();
+    office.feed_all(&frames_of(sender(latest), b"short", 0).0);
+    assert_eq!(office.log.last(), Some(&"finish"));
+}
+
+#[test]
+fn who_is_not_welcome_takes_the_lease_from_nobody() {
+    let (frames, channel) = frames_of(sender(7), b"short", 0);
+    let mut welcome = Office::open();
+    welcome.feed(&frames[0]);
+    assert_eq!(welcome.claimed, Some(7));
+
+    let running = TicketState::Unfinished { attempt: 5, digest: [0; 32], next: 0 };
+    for (now, verdict, reason) in
+        [(at(1), Err(Reason::NotPermitted), Reason::NotPermitted), (at(101), Ok(u64::MAX), Reason::Expired)]
+    {
+        let mut office = Office::new(running.clone(), verdict, now);
+        office.feed(&frames[0]);
+        assert_eq!(office.claimed, Some(0));
+        assert_eq!(office.last_reason(&channel), reason);
+        assert!(office.began.is_none());
+    }
+}
+
+#[test]
+fn a_late_question_waits_for_a_completion_under_way() {
+    let (frames, channel) = frames_of(sender(7), b"short", 0);
+    let mut first = Office::open();
+    first.feed(&frames[0]);
+    let (attempt, digest) = first.began.unwrap();
+    let mut office = Office::new(TicketState::Unfinished { attempt, digest, next: 0 }, Ok(u64::MAX), at(101));
+    office.feed(&frames[0]);
+    assert_eq!(office.last_reason(&channel), Reason::TryLater, "not Expired: there may be a receipt in a moment");
+}
+
+#[test]
+fn who_sent_before_is_told_to_nobody_else() {
+    let (state, _) = complete(5, b"short");
+    let vendor: MemberId = "vendor".parse().unwrap();
+    let declared = Intro { sender: Some(vendor), ..intro(6) };
+    for (key, reason) in [([1; 32], Reason::BadIdentity), (VENDOR_KEY, Reason::AlreadyUsed)] {
+        let channel = ToySender::new(&ticket(), declared.clone(), Some((vendor, key)), OFFICE_KEY, 6);
+        let (frames, channel) = frames_of(channel, b"short", 0);
+        let mut office = Office::new(state.clone(), Ok(u64::MAX), at(1));
+        office.feed_all(&frames);
+        assert_eq!(office.replies(&channel)[0], Reply::Accepted { next: 0 });
+        assert_eq!(office.last_reason(&channel), reason);
+    }
+}
