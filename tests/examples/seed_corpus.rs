@@ -132,6 +132,20 @@ fn frame_stream() -> Vec<u8> {
     stream
 }
 
+const CONTACTS: &str = r#"{"contacts":{"startDate":"2021-11-10","endDate":"2021-11-24","contactPersons":[{"firstName":"Ada",
+"lastName":"O'Brien","phone":"=1+1","contactInformation":{"contactCategory":"HIGH_RISK"}}]},"events":{"startDate":"2021-11-10",
+"endDate":"2021-11-24","events":[{"name":"Fest"}]},"dataProvider":{"firstName":"Ada","lastName":"Löwe"}}"#;
+
+/// Target, entry, and the file of the repository that is the entry.
+const FILES: [(&str, &str, &str); 6] = [
+    ("directory", "source", "deploy/directory.toml"),
+    ("directory", "signed", "certs-example/directory.json"),
+    ("directory", "roots", "certs-example/root-keys.toml"),
+    ("configuration", "outer", "deploy/outer.toml"),
+    ("configuration", "inner", "deploy/inner.toml"),
+    ("configuration", "receiver", "deploy/receiver.toml"),
+];
+
 fn write(target: &str, entry: &str, bytes: &[u8]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     fs::create_dir_all(&folder).expect("the corpus folder can be made");
@@ -145,5 +159,12 @@ fn main() {
     write("frames", "submission", &frame_stream());
     let ticket = ticket(OneTimeKey::X25519([4; 32]), None);
     write("ticket_text", "uri", ticket.to_uri().as_bytes());
+    write("office", "submission", &schleuse_tests::fuzz::office::submission());
+    write("payload", "guest-list", &schleuse_payload::generate::guest_list_json(2, 1));
+    write("payload", "contacts", CONTACTS.as_bytes());
+    for (target, entry, path) in FILES {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        write(target, entry, &fs::read(root.join(path)).expect("a file of this repository"));
+    }
     write("ticket_text", "link", ticket.to_link("https://schleuse.example/t").as_bytes());
 }

@@ -1,6 +1,11 @@
 //! What is fuzzed: every parser that meets bytes from outside. One table serves cargo-fuzz (`tests/fuzz`) and the replay of
 //! the corpora in the suite (`tests/tests/fuzz_corpus.rs`).
 
+use std::path::Path;
+
+use schleuse_directory::{Directory, RootKeys};
+use schleuse_payload::Limits;
+use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::frame::FrameReader;
 use schleuse_protocol::wire::hello::{Hello, Intro, Trailer, unpad_fixed};
@@ -9,6 +14,8 @@ use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::Reply;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_protocol::wire::token::RouteToken;
+
+pub mod office;
 
 /// A named parser. It must return for every input; what it accepted it must be able to reproduce.
 pub struct Target {
@@ -23,6 +30,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "wire", run: wire },
     Target { name: "frames", run: frames },
     Target { name: "ticket_text", run: ticket_text },
+    Target { name: "office", run: office::run },
+    Target { name: "payload", run: payload },
+    Target { name: "directory", run: directory },
+    Target { name: "configuration", run: configuration },
 ];
 
 /// The first byte chooses the wire type, the rest is its encoding.
@@ -92,4 +103,37 @@ pub fn ticket_text(input: &[u8]) {
     if let Ok(ticket) = text.parse::<Ticket>() {
         assert_eq!(ticket.to_uri().parse::<Ticket>().expect("reads what it writes"), ticket);
     }
+}
+
+/// Payloads of each kind: what is read and written again is read the same, with the same flags.
+pub fn payload(input: &[u8]) {
+    for kind in schleuse_payload::KINDS {
+        if let Ok(parsed) = schleuse_payload::parse(kind, input, &Limits::default()) {
+            let written = serde_json::to_vec(&parsed.to_json()).expect("JSON");
+            let again = schleuse_payload::parse(kind, &written, &Limits::default()).expect("reads what it writes");
+            assert_eq!(again.to_json(), parsed.to_json());
+            let _ = schleuse_payload::export::plain::render(&parsed);
+        }
+    }
+}
+
+/// The signed directory, its source, and the root keys. No input is signed by the pinned key.
+pub fn directory(input: &[u8]) {
+    let roots = RootKeys::new(1, vec![schleuse_seal::SigningKey::from_bytes(&[0x5e; 32]).public()]).expect("one key");
+    assert!(Directory::verify(input, &roots, UnixSeconds(1_790_000_000), None).is_err());
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let _ = RootKeys::parse(text);
+    if let Ok(directory) = Directory::from_toml(text) {
+        let written = directory.to_toml().expect("writable");
+        assert_eq!(Directory::from_toml(&written).expect("reads what it writes"), directory);
+    }
+}
+
+/// Configuration files: an error, never a panic.
+pub fn configuration(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let path = Path::new("fuzz.toml");
+    let _ = schleuse_outer_proxy::Settings::parse(path, text);
+    let _ = schleuse_inner_proxy::Settings::parse(path, text);
+    let _ = schleuse_receiver::Config::parse(path, text);
 }

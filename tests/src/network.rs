@@ -9,6 +9,7 @@
 //! ```
 
 mod address;
+mod builder;
 mod config;
 
 use std::collections::HashMap;
@@ -20,7 +21,6 @@ use std::time::Duration;
 
 use schleuse_client::{Client, Content, Receipt, Roots, SendError, SigningKey, Ticket, load_directory};
 use schleuse_directory::{Directory, OrAny, Role, RootKeys, Rule, SignedDirectory, VerifiedDirectory};
-use schleuse_operator::directory_tool::empty;
 use schleuse_operator::files::{Access, write_new};
 use schleuse_operator::pki::{Authority, Validity};
 use schleuse_protocol::time::UnixSeconds;
@@ -39,104 +39,12 @@ use crate::wait::{SOON, until_true};
 use address::Addresses;
 use config::{InnerEntry, THREADS};
 
-pub use config::THREADS as PROXY_THREADS;
+pub use builder::Builder;
 
 /// The group whose members may send guest lists and contacts.
 pub const SENDERS: &str = "senders";
 /// A vendor that is in the directory and may send nothing.
 pub const BARRED: &str = "vendor-barred";
-
-/// What a network is to be like.
-pub struct Builder {
-    outers: usize,
-    inners: usize,
-    offices: usize,
-    vendors: usize,
-    log: String,
-    taps: bool,
-    played_inner: bool,
-    played_offices: usize,
-    grace: u32,
-    outer_limits: String,
-    inner_limits: String,
-    receiver_limits: String,
-    tickets: String,
-    database: String,
-}
-
-impl Builder {
-    /// What the daemons log (`SCHLEUSE_LOG`).
-    pub fn log(mut self, filter: &str) -> Self {
-        self.log = filter.to_owned();
-        self
-    }
-
-    /// Puts a tap on every hop.
-    pub fn tapped(mut self) -> Self {
-        self.taps = true;
-        self
-    }
-
-    /// `inner-1` is not started: the test plays it, see [`Network::play_inner`].
-    pub fn played_inner(mut self) -> Self {
-        self.played_inner = true;
-        self
-    }
-
-    /// Offices that are in the directory (`played-1` …) but that the test plays.
-    pub fn played_offices(mut self, count: usize) -> Self {
-        self.played_offices = count;
-        self
-    }
-
-    /// How long the proxies let running streams finish.
-    pub fn grace(mut self, seconds: u32) -> Self {
-        self.grace = seconds;
-        self
-    }
-
-    /// The lines of `[limits]` in the outer proxies' files.
-    pub fn outer_limits(mut self, lines: &str) -> Self {
-        self.outer_limits = lines.to_owned();
-        self
-    }
-
-    /// The same for inner proxies.
-    pub fn inner_limits(mut self, lines: &str) -> Self {
-        self.inner_limits = lines.to_owned();
-        self
-    }
-
-    /// The same for receivers.
-    pub fn receiver_limits(mut self, lines: &str) -> Self {
-        self.receiver_limits = lines.to_owned();
-        self
-    }
-
-    /// The lines of `[tickets]` in the receivers' files.
-    pub fn tickets(mut self, lines: &str) -> Self {
-        self.tickets = lines.to_owned();
-        self
-    }
-
-    /// Where receivers have their database, relative to their folder or absolute.
-    pub fn database(mut self, path: &str) -> Self {
-        self.database = path.to_owned();
-        self
-    }
-
-    /// Makes keys, directory and configuration files; starts nothing.
-    pub fn build(self) -> Network {
-        Network::build(self)
-    }
-
-    /// [`build`](Self::build), starts all daemons and waits until they are ready.
-    pub fn start(self) -> Network {
-        let network = self.build();
-        network.start();
-        network
-    }
-}
 
 /// A proxy: its keys, its address, its process.
 pub struct Proxy {
@@ -166,22 +74,7 @@ pub struct Network {
 impl Network {
     /// So many outer proxies, inner proxies, offices and vendors.
     pub fn of(outers: usize, inners: usize, offices: usize, vendors: usize) -> Builder {
-        Builder {
-            outers,
-            inners,
-            offices,
-            vendors,
-            log: "info,schleuse=debug".into(),
-            taps: false,
-            played_inner: false,
-            played_offices: 0,
-            grace: 10,
-            outer_limits: String::new(),
-            inner_limits: String::new(),
-            receiver_limits: String::new(),
-            tickets: String::new(),
-            database: "office.sqlite".into(),
-        }
+        Builder::new(outers, inners, offices, vendors)
     }
 
     fn build(plan: Builder) -> Self {
@@ -280,7 +173,6 @@ impl Network {
             expires: now().after(Duration::from_secs(7 * 86_400)),
             members,
             permissions: vec![rule()],
-            ..empty(now())
         };
         let signed = SignedDirectory::sign(&directory, &keys.iter().collect::<Vec<_>>()).expect("it can be signed");
         let bytes = signed.to_bytes().expect("it can be written");
@@ -314,8 +206,13 @@ impl Network {
 
     /// Starts all daemons and waits until every office can be reached over every way.
     pub fn start(&self) {
-        self.daemons().for_each(Daemon::start);
+        self.start_daemons();
         self.wait_ready();
+    }
+
+    /// Starts all daemons.
+    pub fn start_daemons(&self) {
+        self.daemons().for_each(Daemon::start);
     }
 
     /// Waits until every office has tokens of every inner proxy, and every outer proxy its links.
@@ -343,6 +240,11 @@ impl Network {
 
     /// Starts an inner proxy that does not keep to the rules in the place of `inner-1`.
     pub fn play_inner(&self) -> HostileInner {
+        self.play_inner_as(&self.inners[0].member)
+    }
+
+    /// The same with somebody's keys.
+    pub fn play_inner_as(&self, player: &TestMember) -> HostileInner {
         assert!(self.played_inner, "inner-1 is a daemon here");
         let inner = &self.inners[0];
         let mut members = HashMap::new();
@@ -352,9 +254,9 @@ impl Network {
         }
         let equipment = Equipment {
             address: inner.address,
-            identity: inner.member.identity(),
+            identity: player.identity(),
             roots: self.roots(),
-            cluster_secret: inner.member.cluster_secret(),
+            cluster_secret: player.cluster_secret(),
             members,
         };
         self.background.run(async { HostileInner::start(equipment) })

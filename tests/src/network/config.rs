@@ -6,7 +6,7 @@ use schleuse_directory::Member;
 use schleuse_protocol::wire::label::MemberId;
 
 /// Threads of each proxy: two, so that more than one socket shares the port.
-pub const THREADS: usize = 2;
+pub(super) const THREADS: usize = 2;
 
 /// An inner proxy as others configure it.
 pub(super) struct InnerEntry<'a> {

@@ -23,6 +23,7 @@ use schleuse_tests::hostile::incoming;
 use schleuse_tests::member::TestMember;
 use schleuse_tests::network::Network;
 use schleuse_tests::sealed::open;
+use schleuse_tests::wait::{SOON, until_true};
 use schleuse_tests::wire::{
     Dialled, Outcome, dial, dial_as_office, dial_as_outer, dial_as_sender, link_config, outcome,
 };
@@ -305,7 +306,7 @@ fn a_stream_without_a_valid_token_never_reaches_the_inner_proxy() {
     });
     assert_eq!(first, incoming(good.token.nonce));
     saying.wait();
-    schleuse_tests::wait::until_true("the inner proxy has seen it", schleuse_tests::wait::SOON, || seen() == 1);
+    until_true("the inner proxy has seen it", SOON, || seen() == 1);
 }
 
 /// Every bit of a valid token flipped; random ones; a token for a proxy that is not there; no header at all.
@@ -335,4 +336,28 @@ fn bad_headers(good: &Route) -> Vec<Vec<u8>> {
     let other_version = Open { version: 2, inner: good.inner, token: good.token };
     headers.push(encode_frame(FrameType::Open, &other_version));
     headers
+}
+
+/// Somebody listens at an inner proxy's address with a certificate that the network's CA has issued for the very name,
+/// but with another key: neither outer proxies nor offices take it for the inner proxy.
+#[test]
+fn an_impostor_in_the_place_of_an_inner_proxy() {
+    let network = Network::of(1, 2, 1, 1).played_inner().build();
+    let validity = Validity::days(Clock::start().unix(), 1);
+    let authority = Authority::load(network.root()).unwrap();
+    let folder = network.root().join("impostor");
+    let impostor = TestMember::issue(&authority, &folder, "inner-1", Role::Inner, validity);
+    let proxy = network.play_inner_as(&impostor);
+    network.start_daemons();
+    let (outer, office) = (network.outer(0), network.office(0));
+    office.wait_ready(1);
+    until_true("both have refused it", SOON, || {
+        let refused = |log: &str| log.lines().any(|line| line.contains("inner-1") && line.contains("key"));
+        refused(&outer.daemon.log()) && refused(&office.daemon().log())
+    });
+    assert_eq!(proxy.offices(), []);
+    // The other inner proxy is enough.
+    let ticket = office.mint(&[]);
+    assert_eq!(ticket.body().routes.len(), 1);
+    network.send(0, &ticket, "over the other").unwrap();
 }

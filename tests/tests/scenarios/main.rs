@@ -2,8 +2,12 @@
 //!
 //! One binary, so that the suite links once; each file is one topic.
 
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 mod attacks;
+mod bits;
 mod crash;
+mod crowd;
 mod garbage;
 mod happy_path;
 mod idle;
