@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::keys::Vault;
-use crate::link::{Leases, Routes};
+use crate::link::{Arrivals, Leases, Routes};
 use crate::members::Members;
 use crate::store::Store;
 
@@ -25,7 +25,9 @@ pub(crate) struct Core {
     pub(crate) seal: Arc<Office>,
     pub(crate) routes: Routes,
     pub(crate) leases: Arc<Leases>,
-    /// One permit a running stream.
+    /// Streams without an authentic hello.
+    pub(crate) arrivals: Arc<Arrivals>,
+    /// One permit a stream with an authentic hello.
     pub(crate) streams: Arc<Semaphore>,
     /// A submission became complete.
     pub(crate) completed: Notify,

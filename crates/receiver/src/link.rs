@@ -1,5 +1,6 @@
 //! The links to the inner proxies: dialled, kept, dialled again. Streams of senders come in over them.
 
+mod arrivals;
 mod lease;
 mod routes;
 mod stream;
@@ -21,6 +22,7 @@ use schleuse_transport::framed::{self, Frames};
 use schleuse_transport::tls::{self, Identity, Roots};
 use tokio::sync::Notify;
 
+pub(crate) use arrivals::Arrivals;
 pub(crate) use lease::Leases;
 pub use routes::LinkStatus;
 pub(crate) use routes::{Connected, Routes};
@@ -207,8 +209,8 @@ impl Link {
     }
 }
 
-/// Takes the streams of one connection. Those that come while the daemon drains, or above the limit, are told to come
-/// later.
+/// Takes the streams of one connection. Those that come while the daemon drains, or for which there is no room, are told
+/// to come later.
 async fn accept(core: Arc<Core>, connection: Connection) {
     let budget = StreamBudget::new(connection.clone(), &LINK_LIMITS);
     let ended = Arc::new(Notify::new());
@@ -226,14 +228,13 @@ async fn accept(core: Arc<Core>, connection: Connection) {
             () = core.shutdown.draining(), if !draining => continue,
             () = ended.notified(), if draining => continue,
         };
-        let permit = Arc::clone(&core.streams).try_acquire_owned();
-        let Some(permit) = permit.ok().filter(|_| !draining) else {
+        let Some(arrival) = core.arrivals.enter().filter(|_| !draining) else {
             refuse(send, recv);
             continue;
         };
         let (slot, core, ended) = (budget.accepted(), Arc::clone(&core), Arc::clone(&ended));
         core.tasks.clone().spawn(async move {
-            stream::serve(core, send, recv, permit).await;
+            stream::serve(core, send, recv, arrival).await;
             drop(slot);
             ended.notify_one();
         });

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
+use schleuse_directory::VerifiedDirectory;
 use schleuse_protocol::office::OfficePolicy;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::{Intro, Language};
@@ -72,11 +73,13 @@ pub(crate) struct StreamPolicy {
     clock: Clock,
     /// Known once the ticket was found; the machine asks only after that.
     rule: OnceLock<TicketRule>,
+    /// The key of the sender that was admitted: a directory that runs out during an upload does not spoil it.
+    admitted: OnceLock<(MemberId, [u8; 32])>,
 }
 
 impl StreamPolicy {
     pub(crate) fn new(members: Arc<Members>, office: MemberId, clock: Clock) -> Self {
-        Self { members, office, clock, rule: OnceLock::new() }
+        Self { members, office, clock, rule: OnceLock::new(), admitted: OnceLock::new() }
     }
 
     /// The ticket was found.
@@ -87,7 +90,13 @@ impl StreamPolicy {
     fn permits(&self, intro: &Intro, sender: &MemberId, now: UnixSeconds) -> Result<(), Reason> {
         // Without a valid directory nobody can be judged: that passes, so the sender shall come again.
         let directory = self.members.at(now).ok_or(Reason::TryLater)?;
-        if directory.may_send(sender, &intro.kind, &self.office) { Ok(()) } else { Err(Reason::NotPermitted) }
+        if !directory.may_send(sender, &intro.kind, &self.office) {
+            return Err(Reason::NotPermitted);
+        }
+        if let Some(key) = signing_key(&directory, sender) {
+            let _ = self.admitted.set((*sender, key));
+        }
+        Ok(())
     }
 }
 
@@ -104,13 +113,19 @@ impl OfficePolicy for StreamPolicy {
     }
 
     fn signing_key(&self, member: &MemberId) -> Option<[u8; 32]> {
-        let directory = self.members.at(self.clock.unix())?;
-        Some(directory.member(member)?.signing_key.as_ref()?.0)
+        match self.members.at(self.clock.unix()) {
+            Some(directory) => signing_key(&directory, member),
+            None => self.admitted.get().filter(|(admitted, _)| admitted == member).map(|(_, key)| *key),
+        }
     }
 
     fn refusal_text(&self, reason: Reason, language: Language) -> String {
         refusal_text(reason, language)
     }
+}
+
+fn signing_key(directory: &VerifiedDirectory, member: &MemberId) -> Option<[u8; 32]> {
+    Some(directory.member(member)?.signing_key.as_ref()?.0)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::content::{Content, ContentError};
 use crate::core::Core;
 use crate::inbox::{Page, Status, Submission};
 use crate::keys::{Vault, key_path};
-use crate::link::{self, Routes};
+use crate::link::{self, Arrivals, Routes};
 use crate::members::Members;
 use crate::mint::{MintError, MintRequest, mint_many};
 use crate::store::{Command, Cursor, Store, StoreError};
@@ -30,6 +30,9 @@ use crate::{api, findings, upkeep};
 
 /// Name under which the store remembers the highest version of the directory.
 const DIRECTORY_VERSION: &str = "directory-version";
+
+/// Streams that may wait for their hello, for each that may run: they cost little.
+const ARRIVALS_PER_STREAM: usize = 4;
 
 /// The office's daemon.
 pub struct Receiver;
@@ -125,6 +128,7 @@ impl Receiver {
         loaded.check_membership(&config, &members)?;
         let endpoint = link::dialler(&loaded.roots, &loaded.identity)?;
         let inners = config.inners.clone();
+        let max_streams = config.limits.max_streams as usize;
         let core = Arc::new(Core {
             clock,
             store,
@@ -133,7 +137,8 @@ impl Receiver {
             seal: Arc::new(Office::new(loaded.signing_key, system_rng())),
             routes: Routes::new(clock, inners.iter().map(|inner| (inner.id, inner.address.clone()))),
             leases: Arc::default(),
-            streams: Arc::new(Semaphore::new(config.limits.max_streams as usize)),
+            arrivals: Arc::new(Arrivals::new(max_streams.saturating_mul(ARRIVALS_PER_STREAM))),
+            streams: Arc::new(Semaphore::new(max_streams)),
             completed: Notify::new(),
             garbage: Notify::new(),
             shutdown: Shutdown::new(),

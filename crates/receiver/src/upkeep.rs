@@ -44,11 +44,22 @@ pub(crate) async fn run(core: Arc<Core>) {
 pub(crate) async fn once(core: &Core) -> Result<(), StoreError> {
     let grace = core.config.tickets.grace.as_secs();
     let before = UnixSeconds(core.clock.unix().0.saturating_sub(grace));
-    while core.store.write(Command::EndTickets { before }).await? != Outcome::Cleared(0) {}
-    while core.store.write(Command::Sweep).await? != Outcome::Cleared(0) {
+    end_tickets(core, before).await?;
+    while core.store.write(Command::Sweep).await? == Outcome::Swept(true) {
         if core.shutdown.is_draining() {
             break;
         }
     }
     Ok(())
+}
+
+/// An upload that runs is not cut: its ticket ends in a later round.
+async fn end_tickets(core: &Core, before: UnixSeconds) -> Result<(), StoreError> {
+    loop {
+        let except = core.leases.tickets();
+        match core.store.write(Command::EndTickets { before, except }).await? {
+            Outcome::Ended { tickets: 1.., routes } => core.routes.report_used(&routes),
+            _ => return Ok(()),
+        }
+    }
 }

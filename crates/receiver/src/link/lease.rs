@@ -89,7 +89,12 @@ impl Leases {
         Claimed::Waiting(Claim { user, gate: Arc::clone(&entry.gate) })
     }
 
-    /// Tickets for which a stream runs.
+    /// The tickets for which a stream runs.
+    pub(crate) fn tickets(&self) -> Vec<TicketId> {
+        self.entries.lock().expect("nothing panics under this lock").keys().copied().collect()
+    }
+
+    /// How many of them there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.lock().expect("nothing panics under this lock").len()
     }

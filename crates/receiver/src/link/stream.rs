@@ -18,6 +18,7 @@ use schleuse_protocol::wire::token::RouteNonce;
 use schleuse_seal::{Office, TicketKeys};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::arrivals::Arrival;
 use super::lease::{Claimed, Lease};
 use super::reset_code;
 use crate::core::Core;
@@ -34,7 +35,7 @@ type Machine = OfficeStream<Arc<Office>, Arc<StreamPolicy>>;
 type Action = OfficeAction<Arc<Office>>;
 
 /// Serves a stream to its end.
-pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, permit: OwnedSemaphorePermit) {
+pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, arrival: Arrival) {
     let policy = Arc::new(StreamPolicy::new(Arc::clone(&core.members), core.office(), core.clock));
     let machine = OfficeStream::new(Arc::clone(&core.seal), Arc::clone(&policy), core.clock.now());
     let mut stream = Stream {
@@ -46,12 +47,13 @@ pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, p
         waiting: VecDeque::new(),
         supersedes: false,
         claimed: None,
+        arrival: Some(arrival),
         lease: None,
+        permit: None,
         answered_with: None,
     };
     stream.run().await;
     stream.settle().await;
-    drop(permit);
     stream.flush().await;
 }
 
@@ -67,7 +69,11 @@ struct Stream {
     supersedes: bool,
     /// The attempt that the lease is for.
     claimed: Option<Attempt>,
+    /// The place among the strangers, until the hello is authentic.
+    arrival: Option<Arrival>,
     lease: Option<Lease>,
+    /// The place among those who may send.
+    permit: Option<OwnedSemaphorePermit>,
     answered_with: Option<LastWord>,
 }
 
@@ -220,6 +226,9 @@ impl Stream {
     }
 
     async fn look_up(&mut self, nonce: RouteNonce) {
+        if !self.arrival.as_mut().is_some_and(|arrival| arrival.name(nonce)) {
+            return self.machine.handle_superseded(self.now());
+        }
         let found = self.core.store.live_ticket(nonce).await;
         crash::point("after-lookup", "");
         let now = self.now();
@@ -245,6 +254,7 @@ impl Stream {
     }
 
     async fn claim(&mut self, attempt: Attempt) {
+        self.arrival = None;
         let claim = match self.core.leases.claim(attempt.ticket, attempt.number, attempt.digest) {
             Claimed::Held { attempt, digest } => {
                 let held = TicketState::Unfinished { attempt, digest, next: 0 };
@@ -254,6 +264,11 @@ impl Stream {
         };
         let Some(lease) = claim.granted().await else { return self.machine.handle_superseded(self.now()) };
         self.lease = Some(lease);
+        // After the lease: an older stream of the ticket, which gives way to this one, has its permit given back.
+        self.permit = Arc::clone(&self.core.streams).try_acquire_owned().ok();
+        if self.permit.is_none() {
+            return self.machine.handle_superseded(self.now());
+        }
         self.claimed = Some(attempt);
         crash::point("after-claim", "");
         match self.core.store.progress(attempt.ticket).await {
@@ -285,11 +300,14 @@ impl Stream {
         self.machine.handle_superseded(self.now());
     }
 
-    /// Replies are small; a peer that does not take them for so long is gone.
+    /// Replies are small; a peer that does not take them for so long is gone. A newer stream does not wait for it.
     async fn write(&mut self, bytes: Vec<u8>) {
-        let write = self.core.shutdown.unless_stopped(self.send.write_chunk(bytes.into()));
-        let written = tokio::time::timeout(IDLE_TIMEOUT, write).await;
-        if !matches!(written, Ok(Some(Ok(())))) {
+        let written = tokio::select! {
+            written = tokio::time::timeout(IDLE_TIMEOUT, self.send.write_chunk(bytes.into())) => matches!(written, Ok(Ok(()))),
+            () = superseded(self.lease.as_ref()) => false,
+            () = self.core.shutdown.stopped() => false,
+        };
+        if !written {
             let _ = self.send.reset(reset_code(StreamRefusal::Unavailable));
             self.machine.handle_lost(self.now());
         }
@@ -302,6 +320,8 @@ impl Stream {
                 self.answered(kind, answer);
             }
         }
+        self.arrival = None;
+        self.permit = None;
         self.lease = None;
     }
 

@@ -28,7 +28,7 @@ pub(super) async fn apply(connection: &mut AnyConnection, command: &Command) -> 
         Command::Discard { ticket, attempt } => removal::discard_attempt(connection, *ticket, *attempt).await,
         Command::Summarise { id, summary } => summarise(connection, *id, summary).await,
         Command::Delete(id) => removal::delete(connection, *id).await,
-        Command::EndTickets { before } => removal::end_tickets(connection, *before).await,
+        Command::EndTickets { before, except } => removal::end_tickets(connection, *before, except).await,
         Command::Sweep => removal::sweep(connection).await,
         Command::SetMeta { name, value } => set_meta(connection, name, value).await,
     }

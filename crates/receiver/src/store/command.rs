@@ -40,6 +40,8 @@ pub enum Command {
     EndTickets {
         /// End of validity, exclusive.
         before: UnixSeconds,
+        /// Tickets whose upload runs just now: they end later.
+        except: Vec<TicketId>,
     },
     /// Clears away segments of shredded uploads.
     Sweep,
@@ -64,8 +66,15 @@ pub enum Outcome {
     },
     /// The submission is complete; the receipt is the stored one.
     Finished(Receipt),
-    /// How many rows it ended or cleared away; zero when there is no more to do.
-    Cleared(u64),
+    /// Whether something was cleared away; false when there is no more to do.
+    Swept(bool),
+    /// So many tickets ended; zero when there are no more. Nobody needs these tokens any more.
+    Ended {
+        /// How many.
+        tickets: usize,
+        /// Their tokens.
+        routes: Vec<(RouteNonce, MemberId)>,
+    },
     /// It was deleted; nobody needs these tokens any more.
     Deleted(Vec<(RouteNonce, MemberId)>),
     /// There was nothing of that name.
@@ -93,7 +102,7 @@ impl Command {
     pub(super) fn has_shredded(&self, answer: &Result<Outcome, StoreError>) -> bool {
         match (self, answer) {
             (Self::Delete(_), Ok(Outcome::Deleted(_))) => true,
-            (Self::EndTickets { .. }, Ok(Outcome::Cleared(ended))) => *ended > 0,
+            (Self::EndTickets { .. }, Ok(Outcome::Ended { tickets, .. })) => *tickets > 0,
             _ => false,
         }
     }

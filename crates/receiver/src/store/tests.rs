@@ -198,7 +198,7 @@ async fn a_full_disk_loses_nothing_and_passes() {
     assert_eq!(progress, Progress::Unfinished { attempt: 1, digest: [1; 32], next: stored });
     // Space comes back, and the same daemon goes on.
     store.write(Command::Delete(big.ticket)).await.unwrap();
-    while store.write(Command::Sweep).await.unwrap() != Outcome::Cleared(0) {}
+    while store.write(Command::Sweep).await.unwrap() == Outcome::Swept(true) {}
     store.write(Command::Store(segment(small, 0))).await.unwrap();
     store.write(Command::Finish(completion(small, 1))).await.unwrap();
     assert_eq!(store.inbox(None, 10).await.unwrap().len(), 1);
@@ -219,7 +219,7 @@ async fn deleting_shreds_the_keys_in_every_file() {
     assert!(!office.holds(b"REFERENCE-SEALED"), "the reference is still in a file");
     assert!(office.holds(&[0x5a; 900]), "the ciphertext goes later, in pieces");
     let mut sweeps = 0;
-    while office.store.write(Command::Sweep).await.unwrap() != Outcome::Cleared(0) {
+    while office.store.write(Command::Sweep).await.unwrap() == Outcome::Swept(true) {
         sweeps += 1;
     }
     assert!(sweeps >= 2, "it was cleared in one piece");
@@ -236,10 +236,13 @@ async fn ended_tickets_lose_their_keys_and_keep_their_submissions() {
     office.submit(1, 1).await;
     office.store.write(Command::Begin(upload(attempt(2, 1)))).await.unwrap();
     office.store.write(Command::Store(segment(attempt(2, 1), 0))).await.unwrap();
-    // Tickets 1 to 3 end; the fourth lives on.
-    let end = Command::EndTickets { before: UnixSeconds(1004) };
-    assert_eq!(office.store.write(end.clone()).await.unwrap(), Outcome::Cleared(3));
-    assert_eq!(office.store.write(end).await.unwrap(), Outcome::Cleared(0));
+    // Tickets 1 to 3 end, the upload that runs for the second a round later; the fourth lives on.
+    let before = UnixSeconds(1004);
+    for (except, expected) in [(vec![TicketId([2; 16])], 2), (vec![], 1), (vec![], 0)] {
+        let outcome = office.store.write(Command::EndTickets { before, except }).await.unwrap();
+        let Outcome::Ended { tickets, routes } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((tickets, routes.len()), (expected, 2 * expected));
+    }
     for (number, expected) in [(1, false), (2, false), (3, false), (4, true)] {
         assert_eq!(office.store.live_ticket(RouteNonce([number; 16])).await.unwrap().is_some(), expected);
     }

@@ -1,6 +1,8 @@
 //! Two streams at a time: for one ticket, above the limit, and while the daemon drains.
 
+use quinn::ReadError;
 use schleuse_protocol::sender::{SenderEvent, SenderFailure};
+use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_receiver::MintRequest;
 
@@ -82,6 +84,25 @@ async fn above_the_limit_of_streams_senders_are_asked_to_come_again() {
         }
     });
     assert_eq!(receipt.await.body().length, 10);
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn silent_streams_keep_nobody_out() {
+    let network = Network::new().await;
+    let mut config = network.config();
+    config.limits.max_streams = 2;
+    let office = network.office_with(config).await;
+    let tickets = office.mint_many(&MintRequest::default(), 2).await.unwrap();
+    // Room for eight strangers, of whom one token may bring four.
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        silent.push(network.inner.stream(tickets[0].body().routes[0].token.nonce).await);
+    }
+    let refused = soon(silent[5].1.read_chunk(1, true)).await;
+    let unavailable = StreamRefusal::Unavailable.code();
+    assert!(matches!(refused, Err(ReadError::Reset(code)) if code.into_inner() == unavailable), "{refused:?}");
+    Attempt::new(&network, &tickets[1], &NAMELESS, content(100_000)).receipt().await;
     soon(office.shutdown()).await;
 }
 

@@ -2,7 +2,7 @@
 //! do not hold up the writer.
 
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::Label;
+use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 use sqlx::{AnyConnection, Row, query};
@@ -62,7 +62,7 @@ async fn forget_keys(
     Ok(changed.rows_affected() > 0)
 }
 
-async fn take_routes(connection: &mut AnyConnection, ticket: &str) -> Result<Vec<(RouteNonce, Label<16>)>, ApplyError> {
+async fn take_routes(connection: &mut AnyConnection, ticket: &str) -> Result<Vec<(RouteNonce, MemberId)>, ApplyError> {
     let rows = query("SELECT nonce, inner_proxy FROM ticket_route WHERE ticket = $1")
         .bind(ticket.to_owned())
         .fetch_all(&mut *connection)
@@ -80,20 +80,27 @@ async fn take_routes(connection: &mut AnyConnection, ticket: &str) -> Result<Vec
     Ok(routes)
 }
 
-pub(super) async fn end_tickets(connection: &mut AnyConnection, before: UnixSeconds) -> Applied {
+pub(super) async fn end_tickets(connection: &mut AnyConnection, before: UnixSeconds, except: &[TicketId]) -> Applied {
+    let except: Vec<String> = except.iter().map(ToString::to_string).collect();
+    let most = END_TICKETS.saturating_add(i64::try_from(except.len()).unwrap_or(i64::MAX));
     let rows = query("SELECT id FROM ticket WHERE state = $1 AND not_after < $2 ORDER BY not_after LIMIT $3")
         .bind(LIVE)
         .bind(signed(before))
-        .bind(END_TICKETS)
+        .bind(most)
         .fetch_all(&mut *connection)
         .await?;
+    let (mut tickets, mut routes) = (0, Vec::new());
     for row in &rows {
-        end_one(connection, &row.try_get::<String, _>("id")?).await?;
+        let ticket: String = row.try_get("id")?;
+        if !except.contains(&ticket) {
+            routes.extend(end_one(connection, &ticket).await?);
+            tickets += 1;
+        }
     }
-    Ok(Outcome::Cleared(rows.len() as u64))
+    Ok(Outcome::Ended { tickets, routes })
 }
 
-async fn end_one(connection: &mut AnyConnection, ticket: &str) -> Result<(), ApplyError> {
+async fn end_one(connection: &mut AnyConnection, ticket: &str) -> Result<Vec<(RouteNonce, MemberId)>, ApplyError> {
     let unfinished = query("SELECT upload FROM submission WHERE ticket = $1 AND state = $2")
         .bind(ticket.to_owned())
         .bind(INCOMING)
@@ -103,19 +110,19 @@ async fn end_one(connection: &mut AnyConnection, ticket: &str) -> Result<(), App
         discard(connection, &row.try_get::<String, _>("upload")?).await?;
         query("DELETE FROM submission WHERE ticket = $1").bind(ticket.to_owned()).execute(&mut *connection).await?;
     }
-    query("DELETE FROM ticket_route WHERE ticket = $1").bind(ticket.to_owned()).execute(&mut *connection).await?;
+    let routes = take_routes(connection, ticket).await?;
     forget_keys(connection, ticket, ENDED, false).await?;
     // The row itself is kept only for the submission that hangs on it.
     query("DELETE FROM ticket WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM submission WHERE submission.ticket = ticket.id)")
         .bind(ticket.to_owned())
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(routes)
 }
 
 pub(super) async fn sweep(connection: &mut AnyConnection) -> Applied {
     let Some(row) = query("SELECT upload FROM garbage LIMIT 1").fetch_optional(&mut *connection).await? else {
-        return Ok(Outcome::Cleared(0));
+        return Ok(Outcome::Swept(false));
     };
     let upload: String = row.try_get("upload")?;
     let first = query("SELECT position FROM segment WHERE upload = $1 ORDER BY position LIMIT 1")
@@ -124,9 +131,9 @@ pub(super) async fn sweep(connection: &mut AnyConnection) -> Applied {
         .await?;
     let Some(first) = first else {
         query("DELETE FROM garbage WHERE upload = $1").bind(upload).execute(connection).await?;
-        return Ok(Outcome::Cleared(1));
+        return Ok(Outcome::Swept(true));
     };
     let end = first.try_get::<i64, _>("position")? + SWEEP_SEGMENTS;
     query("DELETE FROM segment WHERE upload = $1 AND position < $2").bind(upload).bind(end).execute(connection).await?;
-    Ok(Outcome::Cleared(1))
+    Ok(Outcome::Swept(true))
 }
