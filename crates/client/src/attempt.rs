@@ -8,7 +8,7 @@ use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
 use schleuse_protocol::sender::{SenderAction, SenderError, SenderEvent, SenderFailure, SenderStream, Start};
 use schleuse_protocol::wire::hop::Open;
 use schleuse_protocol::wire::receipt::Receipt;
-use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
+use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::reply::Refusal;
 use schleuse_protocol::wire::ticket::Route;
 use schleuse_seal::Sender;
@@ -159,13 +159,9 @@ impl Stream<'_> {
                 self.up.written(written);
                 self.machine.handle_sent(now);
             }
-            Turn::Written(Err(WriteError::Stopped(code))) => {
-                self.up.stop();
-                // The office has answered already, and the answer is on its way.
-                if code.into_inner() != STOP_ENOUGH {
-                    self.machine.handle_reset(code.into_inner(), now);
-                }
-            }
+            // Whoever reads no more has answered, or resets the other direction too: what comes from there decides, so
+            // that an answer which is on its way is not missed.
+            Turn::Written(Err(WriteError::Stopped(_))) => self.up.stop(),
             Turn::Written(Err(_)) => self.machine.handle_lost(now),
             Turn::Read(Ok(Some(chunk))) => self.machine.handle_reply(&chunk.bytes, now),
             Turn::Read(Ok(None)) => self.machine.handle_end(now),
