@@ -160,7 +160,7 @@ impl World {
         if let Some(held) = self.offices[conn.office].leases.get(&ticket).filter(|held| held.agent != id) {
             let (holder, attempt, digest) = (held.agent, held.attempt, held.digest);
             if attempt > lease.attempt {
-                let state = TicketState::Unfinished { attempt, digest, next: 0 };
+                let state = TicketState::Running { attempt, digest };
                 conn.stream.handle_claimed(state, self.clock());
                 return false;
             }
