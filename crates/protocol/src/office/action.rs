@@ -27,8 +27,15 @@ pub struct Found<K> {
 pub enum TicketState {
     /// Nothing came yet.
     Open,
-    /// An attempt began. Also the answer when a running stream with a higher attempt holds the lease, even if that attempt
-    /// is not in the store yet.
+    /// A running stream with a higher attempt than was claimed has the lease and keeps it. (Its attempt may not be in the
+    /// store yet.)
+    Running {
+        /// Its number.
+        attempt: u64,
+        /// Its hello.
+        digest: [u8; 32],
+    },
+    /// An attempt began.
     Unfinished {
         /// Its number.
         attempt: u64,
@@ -64,7 +71,7 @@ pub enum OfficeAction<S: OfficeSeal> {
     },
     /// The hello is authentic: take the ticket's exclusive lease, read its state, answer with `handle_claimed`.
     ///
-    /// A stream that holds the lease with a higher attempt keeps it (see [`TicketState::Unfinished`]). Any other is told
+    /// A stream that holds the lease with a higher attempt keeps it (answer [`TicketState::Running`]). Any other is told
     /// `handle_superseded`, and its queued writes are done or discarded before the state is read.
     Claim {
         /// Which ticket.

@@ -13,18 +13,18 @@ use crate::wire::reply::{Reason, Reply};
 
 impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     /// The hello is authentic: who sends it holds the ticket, which does not make it welcome.
-    pub(super) fn claim(&mut self, mut claim: AwaitClaim<S>, now: Now) {
+    pub(super) fn claim(&mut self, claim: AwaitClaim<S>, now: Now) {
         let Intro { attempt, .. } = claim.session.intro;
         // protocol.md 8.3: a number out of the far future would leave no higher one to anybody else
         let latest = now.unix.after(MAX_CLOCK_AHEAD).0.saturating_mul(1_000_000);
         if attempt > latest {
             return self.refuse(claim.session, Reason::TryLater);
         }
-        claim.is_welcome = self.admit(&claim.session, now.unix).is_ok();
+        let is_welcome = self.admit(&claim.session, now.unix).is_ok();
         self.actions.push_back(OfficeAction::Claim {
             ticket: claim.session.id(),
             // protocol.md 8.3: attempt 0 takes the lease from nobody
-            attempt: if claim.is_welcome { attempt } else { 0 },
+            attempt: if is_welcome { attempt } else { 0 },
             digest: claim.session.digest,
         });
         self.state = State::AwaitClaim(claim);
@@ -48,9 +48,13 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
                 }
             }
             TicketState::Open => self.begin(claim, now),
-            // It may be just about to be completed by a stream that still has the lease: then there will be a receipt.
-            TicketState::Unfinished { digest, next: 0, .. } if digest == session.digest && !claim.is_welcome => {
+            // It may be just about to be completed: then there will be a receipt.
+            TicketState::Running { digest, .. } if digest == session.digest => {
                 self.refuse(claim.session, Reason::TryLater);
+            }
+            TicketState::Running { attempt, .. } => {
+                let reason = self.admit(session, now.unix).err().unwrap_or(Reason::Superseded(attempt));
+                self.refuse(claim.session, reason);
             }
             TicketState::Unfinished { digest, next, .. } if digest == session.digest => {
                 self.resume(claim.session, next, now);
@@ -63,7 +67,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     }
 
     fn begin(&mut self, claim: AwaitClaim<S>, now: Now) {
-        let AwaitClaim { session, storage_key, .. } = claim;
+        let AwaitClaim { session, storage_key } = claim;
         let max_length = match self.admit(&session, now.unix) {
             Ok(max_length) => max_length,
             Err(reason) => return self.refuse(session, reason),

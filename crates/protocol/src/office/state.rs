@@ -50,14 +50,12 @@ pub(super) struct AwaitHello<S: OfficeSeal> {
 pub(super) struct AwaitClaim<S: OfficeSeal> {
     pub(super) session: Session<S>,
     pub(super) storage_key: S::StorageKey,
-    /// Whether the ticket and the policy admit it: if not, it disturbs no running stream.
-    pub(super) is_welcome: bool,
 }
 
 impl<S: OfficeSeal> AwaitClaim<S> {
     pub(super) fn new(ticket: Ticket, opened: Opened<S>) -> Self {
         let session = Session::new(ticket, opened.intro, opened.digest, opened.channel);
-        Self { session, storage_key: opened.storage_key, is_welcome: false }
+        Self { session, storage_key: opened.storage_key }
     }
 }
 

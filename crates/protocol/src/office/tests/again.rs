@@ -46,6 +46,14 @@ fn other_content_after_completion_is_refused() {
 }
 
 #[test]
+fn a_running_higher_attempt_keeps_its_lease() {
+    let mut office = Office::new(TicketState::Running { attempt: 5, digest: [0; 32] }, Ok(u64::MAX), at(1));
+    let (frames, channel) = frames_of(sender(4), b"short", 0);
+    office.feed_all(&frames);
+    assert_eq!(office.last_reason(&channel), Reason::Superseded(5));
+}
+
+#[test]
 fn only_a_higher_attempt_supersedes() {
     let unfinished = TicketState::Unfinished { attempt: 5, digest: [0; 32], next: 1 };
     for attempt in [4, 5] {
@@ -145,7 +153,7 @@ fn who_is_not_welcome_takes_the_lease_from_nobody() {
     welcome.feed(&frames[0]);
     assert_eq!(welcome.claimed, Some(7));
 
-    let running = TicketState::Unfinished { attempt: 5, digest: [0; 32], next: 0 };
+    let running = TicketState::Running { attempt: 5, digest: [0; 32] };
     for (now, verdict, reason) in
         [(at(1), Err(Reason::NotPermitted), Reason::NotPermitted), (at(101), Ok(u64::MAX), Reason::Expired)]
     {
@@ -163,9 +171,13 @@ fn a_late_question_waits_for_a_completion_under_way() {
     let mut first = Office::open();
     first.feed(&frames[0]);
     let (attempt, digest) = first.began.unwrap();
-    let mut office = Office::new(TicketState::Unfinished { attempt, digest, next: 0 }, Ok(u64::MAX), at(101));
+    let mut office = Office::new(TicketState::Running { attempt, digest }, Ok(u64::MAX), at(101));
     office.feed(&frames[0]);
     assert_eq!(office.last_reason(&channel), Reason::TryLater, "not Expired: there may be a receipt in a moment");
+
+    let mut office = Office::new(TicketState::Unfinished { attempt, digest, next: 0 }, Ok(u64::MAX), at(101));
+    office.feed(&frames[0]);
+    assert_eq!(office.last_reason(&channel), Reason::Expired, "nobody is about to complete it");
 }
 
 #[test]
