@@ -44,6 +44,7 @@ pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, a
         policy,
         send,
         recv,
+        replies: Vec::new(),
         waiting: VecDeque::new(),
         supersedes: false,
         claimed: None,
@@ -63,6 +64,8 @@ struct Stream {
     policy: Arc<StreamPolicy>,
     send: SendStream,
     recv: RecvStream,
+    /// Replies that wait for a moment with nothing else to do: each write can become packets of its own on every hop.
+    replies: Vec<Bytes>,
     /// Answers that are still to come, in the order of their commands.
     waiting: VecDeque<Waiting>,
     /// Whether an unfinished earlier attempt gives way to this one.
@@ -106,6 +109,8 @@ enum Event {
     Lost,
     Superseded,
     Timeout,
+    /// Nothing else is at hand, and replies are waiting to be sent.
+    Write,
 }
 
 impl Stream {
@@ -121,14 +126,19 @@ impl Stream {
             if self.machine.is_finished() {
                 return;
             }
-            let event = self.event().await;
-            self.handle(event);
+            match self.event().await {
+                Event::Write => self.write().await,
+                event => self.handle(event),
+            }
         }
     }
 
     async fn event(&mut self) -> Event {
-        let Self { core, machine, recv, waiting, lease, .. } = self;
+        let Self { core, machine, recv, waiting, lease, replies, .. } = self;
         let deadline = machine.poll_timeout();
+        // Once the whole content is with the store, what is to be said before its answer goes with the last word.
+        let is_whole = waiting.back().is_some_and(|last| last.kind == Kind::Finish);
+        let may_write = !replies.is_empty() && !is_whole;
         tokio::select! {
             biased;
             event = first_answer(waiting), if !waiting.is_empty() => event,
@@ -139,6 +149,7 @@ impl Stream {
                 Ok(None) => Event::End,
                 Err(_) => Event::Lost,
             },
+            () = std::future::ready(()), if may_write => Event::Write,
             () = core.clock.sleep_until_some(deadline) => Event::Timeout,
         }
     }
@@ -152,6 +163,7 @@ impl Stream {
             Event::Lost => self.machine.handle_lost(now),
             Event::Superseded => self.machine.handle_superseded(now),
             Event::Timeout => self.machine.handle_timeout(now),
+            Event::Write => {}
         }
     }
 
@@ -180,8 +192,9 @@ impl Stream {
                 self.claim(Attempt { ticket, number: attempt, digest }).await;
             }
             OfficeAction::ReadBack { ticket, position } => self.read_back(ticket, position).await,
-            OfficeAction::Send(bytes) => self.write(bytes).await,
+            OfficeAction::Send(bytes) => self.replies.push(bytes.into()),
             OfficeAction::FinishStream => {
+                self.write().await;
                 self.answered_with.get_or_insert(LastWord::Refusal);
                 let _ = self.send.finish();
                 let _ = self.recv.stop(VarInt::from_u64(STOP_ENOUGH).expect("a small number"));
@@ -301,9 +314,10 @@ impl Stream {
     }
 
     /// Replies are small; a peer that does not take them for so long is gone. A newer stream does not wait for it.
-    async fn write(&mut self, bytes: Vec<u8>) {
+    async fn write(&mut self) {
+        let mut replies = std::mem::take(&mut self.replies);
         let written = tokio::select! {
-            written = tokio::time::timeout(IDLE_TIMEOUT, self.send.write_chunk(bytes.into())) => matches!(written, Ok(Ok(()))),
+            written = tokio::time::timeout(IDLE_TIMEOUT, self.send.write_all_chunks(&mut replies)) => matches!(written, Ok(Ok(()))),
             () = superseded(self.lease.as_ref()) => false,
             () = self.core.shutdown.stopped() => false,
         };

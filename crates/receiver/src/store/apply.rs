@@ -1,7 +1,10 @@
 //! What each command does, in portable SQL, inside the writer's transaction.
 //!
-//! Every command but `AddTickets` first finds out whether it fits and only then changes anything, so that a refused
-//! command leaves nothing behind in a transaction that it shares with others.
+//! A command that is refused leaves nothing behind in the transaction that it shares with others: it finds out whether
+//! it fits before it changes anything, or with the change, or (`AddTickets`) takes back what it has added.
+//!
+//! Every statement is a round trip to the engine's thread, which costs more than the statement: the usual case of each
+//! command takes as few as possible, and the reason why something does not fit is found out afterwards.
 
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::ticket::TicketId;
@@ -18,6 +21,7 @@ use super::{COMPLETE, INCOMING, LIVE};
 mod removal;
 
 type Applied = Result<Outcome, ApplyError>;
+type AnyQuery<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 pub(super) async fn apply(connection: &mut AnyConnection, command: &Command) -> Applied {
     match command {
@@ -34,34 +38,60 @@ pub(super) async fn apply(connection: &mut AnyConnection, command: &Command) -> 
     }
 }
 
+/// Ids and nonces are random, so a collision means that somebody else made them. Then nothing of the command stays.
 async fn add_tickets(connection: &mut AnyConnection, tickets: &[NewTicket]) -> Applied {
-    for ticket in tickets {
-        let id = ticket.id.to_string();
-        query(
-            "INSERT INTO ticket (id, state, ticket_sealed, key_sealed, reference_sealed, not_after, minted_at, \
-             max_bytes, sender_rule) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(id.clone())
-        .bind(LIVE)
-        .bind(ticket.ticket_sealed.clone())
-        .bind(ticket.key_sealed.clone())
-        .bind(ticket.reference_sealed.clone())
-        .bind(signed(ticket.not_after))
-        .bind(signed(ticket.minted_at))
-        .bind(ticket.max_bytes.cast_signed())
-        .bind(ticket.sender_rule.clone())
-        .execute(&mut *connection)
-        .await?;
-        for (nonce, inner) in &ticket.routes {
-            query("INSERT INTO ticket_route (nonce, ticket, inner_proxy) VALUES ($1, $2, $3)")
+    for (index, ticket) in tickets.iter().enumerate() {
+        if !add_ticket(connection, ticket).await? {
+            for earlier in &tickets[..index] {
+                take_back(connection, earlier).await?;
+            }
+            return Err(Refused::Exists.into());
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Whether neither the ticket's id nor a nonce of its routes was there; otherwise it is not added.
+async fn add_ticket(connection: &mut AnyConnection, ticket: &NewTicket) -> Result<bool, ApplyError> {
+    let id = ticket.id.to_string();
+    let added = query(
+        "INSERT INTO ticket (id, state, ticket_sealed, key_sealed, reference_sealed, not_after, minted_at, \
+         max_bytes, sender_rule) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+    )
+    .bind(id.clone())
+    .bind(LIVE)
+    .bind(ticket.ticket_sealed.clone())
+    .bind(ticket.key_sealed.clone())
+    .bind(ticket.reference_sealed.clone())
+    .bind(signed(ticket.not_after))
+    .bind(signed(ticket.minted_at))
+    .bind(ticket.max_bytes.cast_signed())
+    .bind(ticket.sender_rule.clone())
+    .execute(&mut *connection)
+    .await?;
+    if added.rows_affected() == 0 {
+        return Ok(false);
+    }
+    for (nonce, inner) in &ticket.routes {
+        let added =
+            query("INSERT INTO ticket_route (nonce, ticket, inner_proxy) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
                 .bind(nonce.to_string())
                 .bind(id.clone())
                 .bind(inner.to_string())
                 .execute(&mut *connection)
                 .await?;
+        if added.rows_affected() == 0 {
+            take_back(connection, ticket).await?;
+            return Ok(false);
         }
     }
-    Ok(Outcome::Done)
+    Ok(true)
+}
+
+/// Removes a ticket that this transaction has added; its routes go with it.
+async fn take_back(connection: &mut AnyConnection, ticket: &NewTicket) -> Result<(), ApplyError> {
+    query("DELETE FROM ticket WHERE id = $1").bind(ticket.id.to_string()).execute(connection).await?;
+    Ok(())
 }
 
 /// A row of `submission`, as far as the commands look at it.
@@ -108,6 +138,10 @@ async fn last_attempt(connection: &mut AnyConnection, ticket: TicketId) -> Resul
 }
 
 async fn begin(connection: &mut AnyConnection, new: &NewUpload) -> Applied {
+    // The usual case in one statement: a live ticket of which nothing has come.
+    if begin_first(connection, new).await? {
+        return Ok(Outcome::Stored { next: 0 });
+    }
     let discarded = last_attempt(connection, new.attempt.ticket).await?;
     match (current(connection, new.attempt.ticket).await?, discarded) {
         (None, Some(attempt)) if attempt >= new.attempt.number => Err(Refused::Superseded { attempt }.into()),
@@ -126,23 +160,37 @@ async fn begin(connection: &mut AnyConnection, new: &NewUpload) -> Applied {
     }
 }
 
+async fn begin_first(connection: &mut AnyConnection, new: &NewUpload) -> Result<bool, ApplyError> {
+    let begun = query(
+        "INSERT INTO submission (ticket, state, upload, attempt, digest, kind, sender, key_sealed, next_position, \
+         begun_at) SELECT id, $2, $3, $4, $5, $6, $7, $8, 0, $9 FROM ticket WHERE id = $1 AND state = $10 \
+         AND last_attempt IS NULL AND NOT EXISTS (SELECT 1 FROM submission WHERE ticket = $1)",
+    );
+    let begun = upload_values(begun, new).bind(LIVE).execute(connection).await?;
+    Ok(begun.rows_affected() > 0)
+}
+
 async fn insert_upload(connection: &mut AnyConnection, new: &NewUpload) -> Applied {
-    query(
+    let insert = query(
         "INSERT INTO submission (ticket, state, upload, attempt, digest, kind, sender, key_sealed, next_position, \
          begun_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)",
-    )
-    .bind(new.attempt.ticket.to_string())
-    .bind(INCOMING)
-    .bind(new.upload.clone())
-    .bind(new.attempt.number.cast_signed())
-    .bind(new.attempt.digest.to_vec())
-    .bind(new.kind.to_string())
-    .bind(new.sender.map(|sender| sender.to_string()))
-    .bind(new.key_sealed.clone())
-    .bind(signed(new.begun_at))
-    .execute(connection)
-    .await?;
+    );
+    upload_values(insert, new).execute(connection).await?;
     Ok(Outcome::Stored { next: 0 })
+}
+
+/// Binds $1 to $9: the columns of a new upload.
+fn upload_values<'q>(query: AnyQuery<'q>, new: &NewUpload) -> AnyQuery<'q> {
+    query
+        .bind(new.attempt.ticket.to_string())
+        .bind(INCOMING)
+        .bind(new.upload.clone())
+        .bind(new.attempt.number.cast_signed())
+        .bind(new.attempt.digest.to_vec())
+        .bind(new.kind.to_string())
+        .bind(new.sender.map(|sender| sender.to_string()))
+        .bind(new.key_sealed.clone())
+        .bind(signed(new.begun_at))
 }
 
 /// Hands the segments of an upload whose key goes away to the sweeper.
@@ -198,26 +246,12 @@ async fn not_this_position(connection: &mut AnyConnection, attempt: &Attempt, po
 }
 
 async fn finish(connection: &mut AnyConnection, completion: &Completion) -> Applied {
+    // As in `store`: the usual case in two statements.
     let attempt = &completion.attempt;
-    match current(connection, attempt.ticket).await? {
-        None => return Err(Refused::Gone.into()),
-        Some(now) if now.complete && now.is(attempt) => return Ok(Outcome::Finished(receipt(&now.row)?)),
-        Some(now) if now.complete => return Err(Refused::Complete.into()),
-        Some(now) if !now.is(attempt) => return Err(Refused::Superseded { attempt: now.attempt }.into()),
-        Some(now) if now.next != completion.position => return Err(Refused::OutOfOrder { next: now.next }.into()),
-        Some(_) => {}
-    }
-    let last = NewSegment {
-        attempt: *attempt,
-        position: completion.position,
-        ciphertext: completion.ciphertext.clone(),
-        data_len: 0,
-    };
-    insert_segment(connection, &last).await?;
     let body = completion.receipt.body();
-    query(
+    let completed = query(
         "UPDATE submission SET state = $1, sender = $2, length = $3, content_hash = $4, receipt = $5, stored_at = $6 \
-         WHERE ticket = $7",
+         WHERE ticket = $7 AND state = $8 AND attempt = $9 AND digest = $10 AND next_position = $11",
     )
     .bind(COMPLETE)
     .bind(body.sender.map(|sender| sender.to_string()))
@@ -226,9 +260,34 @@ async fn finish(connection: &mut AnyConnection, completion: &Completion) -> Appl
     .bind(completion.receipt.as_bytes().to_vec())
     .bind(signed(body.stored_at))
     .bind(attempt.ticket.to_string())
-    .execute(connection)
+    .bind(INCOMING)
+    .bind(attempt.number.cast_signed())
+    .bind(attempt.digest.to_vec())
+    .bind(i64::from(completion.position))
+    .execute(&mut *connection)
     .await?;
+    if completed.rows_affected() == 0 {
+        return not_to_be_finished(connection, completion).await;
+    }
+    let last = NewSegment {
+        attempt: *attempt,
+        position: completion.position,
+        ciphertext: completion.ciphertext.clone(),
+        data_len: 0,
+    };
+    insert_segment(connection, &last).await?;
     Ok(Outcome::Finished(completion.receipt.clone()))
+}
+
+/// Finds out why an upload could not be completed; one that is complete already is answered with its receipt.
+async fn not_to_be_finished(connection: &mut AnyConnection, completion: &Completion) -> Applied {
+    match current(connection, completion.attempt.ticket).await? {
+        None => Err(Refused::Gone.into()),
+        Some(now) if now.complete && now.is(&completion.attempt) => Ok(Outcome::Finished(receipt(&now.row)?)),
+        Some(now) if now.complete => Err(Refused::Complete.into()),
+        Some(now) if !now.is(&completion.attempt) => Err(Refused::Superseded { attempt: now.attempt }.into()),
+        Some(now) => Err(Refused::OutOfOrder { next: now.next }.into()),
+    }
 }
 
 async fn summarise(connection: &mut AnyConnection, id: TicketId, summary: &str) -> Applied {

@@ -107,12 +107,6 @@ impl Command {
         }
     }
 
-    /// Whether what it inserts can collide with what is stored. All others check first and then change, so that a
-    /// refusal leaves nothing behind.
-    pub(super) fn may_collide(&self) -> bool {
-        matches!(self, Self::AddTickets(_))
-    }
-
     /// Memory that it holds, roughly, in bytes.
     pub(super) fn weight(&self) -> usize {
         const ROW: usize = 512;

@@ -167,25 +167,7 @@ async fn transaction(
 
 /// One command. `Err` means that the whole round has failed; a command that merely does not fit is an answer.
 async fn one(connection: &mut AnyConnection, command: &Command) -> Result<Result<Outcome, StoreError>, sqlx::Error> {
-    if !command.may_collide() {
-        return settle(apply(connection, command).await);
-    }
-    sqlx::raw_sql("SAVEPOINT command").execute(&mut *connection).await?;
     match apply(connection, command).await {
-        Err(ApplyError::Engine(sqlx::Error::Database(error))) if error.is_unique_violation() => {
-            sqlx::raw_sql("ROLLBACK TO SAVEPOINT command").execute(&mut *connection).await?;
-            sqlx::raw_sql("RELEASE SAVEPOINT command").execute(&mut *connection).await?;
-            Ok(Err(Refused::Exists.into()))
-        }
-        result => {
-            sqlx::raw_sql("RELEASE SAVEPOINT command").execute(&mut *connection).await?;
-            settle(result)
-        }
-    }
-}
-
-fn settle(result: Result<Outcome, ApplyError>) -> Result<Result<Outcome, StoreError>, sqlx::Error> {
-    match result {
         Ok(outcome) => Ok(Ok(outcome)),
         Err(ApplyError::Answer(error)) => Ok(Err(error)),
         Err(ApplyError::Engine(error)) => Err(error),
