@@ -139,7 +139,10 @@ impl Store {
             }
             Command::Discard { ticket, attempt } => {
                 let row = self.rows.get_mut(&ticket)?;
-                row.attempt.take_if(|current| current.number == attempt);
+                if let Some(current) = row.attempt.as_mut().filter(|current| current.number == attempt) {
+                    current.digest = [0; 32];
+                    current.segments.clear();
+                }
                 None
             }
         }

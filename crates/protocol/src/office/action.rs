@@ -133,7 +133,8 @@ pub enum OfficeAction<S: OfficeSeal> {
         /// To be stored in the same transaction, and sent only when that is durable.
         receipt: Receipt,
     },
-    /// The attempt was refused for good: delete its segments and its key at once; the ticket is open again. No answer.
+    /// The attempt was refused for good: delete its segments, its key and its digest at once, and keep its number, so that
+    /// no older attempt is completed later ([`TicketState::Unfinished`] with a digest of zeros). No answer.
     Discard {
         /// Which ticket.
         ticket: TicketId,
