@@ -16,6 +16,7 @@ mod misconfiguration;
 mod privacy;
 mod restart;
 mod samples;
+mod thieves;
 mod tickets;
 
 use schleuse_tests::office::Office;

@@ -1,0 +1,102 @@
+//! Somebody has a token or a ticket that is not meant for him, and uses it to keep the rightful sender out.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use schleuse_protocol::wire::reply::{Reason, Reply};
+use schleuse_tests::network::Network;
+use schleuse_tests::sealed::{Declared, Sealed, open};
+use schleuse_tests::wire::{Dialled, Outcome, dial_as_sender, encode_all};
+use serde_json::json;
+
+/// Opens streams that show this header and then say nothing, as many as the proxy allows.
+async fn open_silent_streams(dialled: &Dialled, header: &[u8], count: usize) -> Vec<quinn::SendStream> {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let opening = tokio::time::timeout(Duration::from_millis(200), dialled.connection.open_bi());
+        let Ok(Ok((mut send, _recv))) = opening.await else { break };
+        if send.write_all(header).await.is_ok() {
+            streams.push(send);
+        }
+    }
+    streams
+}
+
+#[test]
+fn silent_streams_with_a_valid_token_keep_nobody_out() {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    let stolen = open(&office.mint(&[]).body().routes[0]);
+    let (address, roots) = (network.outer(0).address, network.roots());
+    let held = network.background().run(async move {
+        let mut held = Vec::new();
+        for _ in 0..16 {
+            let dialled = dial_as_sender(address, "outer-1", &roots).await;
+            let streams = open_silent_streams(&dialled, &stolen, 40).await;
+            held.push((dialled, streams));
+        }
+        held
+    });
+    let streams: usize = held.iter().map(|(_, streams)| streams.len()).sum();
+    println!("{streams} silent streams");
+    assert!(streams > 300, "{streams} are no crowd");
+    let since = Instant::now();
+    for _ in 0..5 {
+        network.send(0, &office.mint(&[]), "honest").unwrap();
+    }
+    println!("five honest contents after {:?}", since.elapsed());
+    // The silent ones are given up after 10 s; nobody has to wait for that.
+    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    assert_eq!(office.inbox().len(), 5);
+}
+
+/// Connections without a valid token, each with a stream that never gets further than its header.
+#[test]
+fn idle_connections_keep_nobody_out() {
+    let limits = "connections = 20\nhandshakes_per_second = 10000\nhandshake_burst = 10000";
+    let network = Network::of(1, 1, 1, 1).outer_limits(limits).start();
+    let office = network.office(0);
+    let (address, roots) = (network.outer(0).address, network.roots());
+    let held = network.background().run(async move {
+        let mut held = Vec::new();
+        for _ in 0..20 {
+            let dialled = dial_as_sender(address, "outer-1", &roots).await;
+            let streams = open_silent_streams(&dialled, &[0x01], 2).await;
+            held.push((dialled, streams));
+        }
+        held
+    });
+    let since = Instant::now();
+    network.send(0, &office.mint(&[]), "honest").unwrap();
+    println!("sent after {:?}", since.elapsed());
+    drop(held);
+    assert_eq!(office.inbox().len(), 1);
+}
+
+/// The thief has a ticket that is bound to the vendor, but not the vendor's key.
+#[test]
+fn a_stolen_ticket_that_is_bound_to_a_vendor_does_not_keep_the_vendor_out() {
+    let network = Network::of(1, 1, 1, 2).start();
+    let office = network.office(0);
+    let key = office.member().signing_key().public();
+    let (vendor, thief) = (network.vendor(0), network.vendor(1));
+    let micros = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap();
+    let an_hour = 3_600_000_000;
+    for (attempt, whole) in [(u64::MAX, true), (u64::MAX, false), (micros + an_hour, true), (micros + an_hour, false)] {
+        let ticket = office.mint(&[("sender", json!("member:vendor-1"))]);
+        let declared = Declared { attempt, sender: Some((vendor.id, thief.signing_key())), ..Declared::guest_list() };
+        let sealed = Sealed::new(&ticket, &key, declared, b"not the vendor's");
+        let route = open(&ticket.body().routes[0]);
+        let bytes = if whole { sealed.to_outer(0) } else { [route, encode_all(&sealed.frames[..2])].concat() };
+        let (address, roots) = (network.outer(0).address, network.roots());
+        let outcome =
+            network.background().run(async move { dial_as_sender(address, "outer-1", &roots).await.say(&bytes).await });
+        if let (true, Outcome::Finished(_)) = (whole, &outcome) {
+            let last = sealed.replies(&outcome).pop();
+            let Some(Reply::Refusal(refusal)) = last else { panic!("{attempt}: {last:?}") };
+            assert!(matches!(refusal.reason, Reason::BadIdentity | Reason::TryLater), "{attempt}: {refusal:?}");
+        }
+        assert!(office.submission(&ticket).is_none());
+        network.send(0, &ticket, "the vendor's own").unwrap_or_else(|error| panic!("{attempt}, {whole}: {error}"));
+        assert_eq!(office.read(&ticket).unwrap(), b"the vendor's own");
+    }
+}
