@@ -1,4 +1,5 @@
-//! Sends a value of the program's own, and decides by the error what to do: `send_value FOLDER TICKET`.
+//! Sends a value of the program's own, and decides by the error what to do: `send_value FOLDER TICKET`. It sends without
+//! identity, so the ticket must be one that anybody may use.
 
 use std::path::Path;
 use std::time::Duration;

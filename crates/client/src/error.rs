@@ -141,9 +141,17 @@ pub enum TicketError {
 }
 
 impl TicketError {
-    /// Whether the same ticket can be used later, or with another directory or client.
+    /// Whether the same call can succeed later: when the ticket's time comes, or with the current directory.
     pub fn may_retry(&self) -> bool {
-        !matches!(self, Self::Forged(_) | Self::Expired(_))
+        match self {
+            Self::NotYetValid(_) | Self::UnknownOffice(_) | Self::NoRoute | Self::DirectoryExpired(_) => true,
+            Self::Forged(_)
+            | Self::Expired(_)
+            | Self::WrongKind { .. }
+            | Self::KindMissing
+            | Self::BadKind(_)
+            | Self::WrongSender { .. } => false,
+        }
     }
 }
 
