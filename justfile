@@ -35,7 +35,7 @@ bench *ARGS:
 
 # One seed of the simulation again, with its trace
 simulate SEED:
-    SCHLEUSE_SEED={{SEED}} cargo test -p schleuse-tests --test simulation -- --nocapture
+    SIMULATION_SEED={{SEED}} SIMULATION_TRACE=1 cargo test -p schleuse-tests --test simulation -- --nocapture
 
 # Fuzz one target (needs a nightly toolchain and cargo-fuzz); `just fuzz wire`
 fuzz TARGET *ARGS:
