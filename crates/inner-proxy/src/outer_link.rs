@@ -1,11 +1,14 @@
 //! The link of an outer proxy: it gets the admission keys and brings streams.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quinn::{Connection, VarInt};
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_transport::endpoint::{Limits, StreamBudget};
+use schleuse_transport::relay::Standstill;
 
 use crate::link::{Control, LinkEnd};
 use crate::stream::{self, Visitor};
@@ -22,6 +25,7 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
     // The control stream is one more than the others.
     let limits = Limits { first_streams: Limits::LINK.first_streams + 1, ..Limits::LINK };
     connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.first_streams));
+    let standstills = Arc::new(Standstills::default());
     let budget = StreamBudget::new(connection.clone(), &limits);
     control.send(&InnerToOuter::AdmissionKeys(keys.clone())).await?;
     tracing::info!(%outer, "an outer proxy has linked");
@@ -31,7 +35,7 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
         tokio::select! {
             stream = connection.accept_bi() => {
                 let stream = stream?;
-                let visitor = Visitor { outer, _slot: budget.accepted() };
+                let visitor = Visitor { outer, standstills: standstills.clone(), _slot: budget.accepted() };
                 shared.streams.spawn(stream::take(worker.clone(), visitor, stream.into()));
             }
             message = control.next::<OuterToInner>(), if may_speak => match message? {
@@ -51,5 +55,17 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
                 control.send(&InnerToOuter::Drain).await?;
             }
         }
+    }
+}
+
+/// What streams of one link may stand still, by their office: no office can fill the link's window and so block others.
+#[derive(Default)]
+pub(crate) struct Standstills(Mutex<HashMap<MemberId, Standstill>>);
+
+impl Standstills {
+    /// For an office that a valid token names, so there are no more of them than offices.
+    pub(crate) fn towards(&self, office: MemberId) -> Standstill {
+        let mut offices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        offices.entry(office).or_insert_with(|| Standstill::quarter_of(&Limits::LINK)).clone()
     }
 }

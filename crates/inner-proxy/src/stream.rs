@@ -1,5 +1,6 @@
 //! The way of one stream: header, token, office, relay.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,17 +8,20 @@ use quinn::RecvStream;
 use schleuse_protocol::inner::{InnerAction, InnerStream};
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_transport::carry::{self, OpenError};
+use schleuse_transport::carry::{self, NextHop, OpenError};
 use schleuse_transport::endpoint::StreamSlot;
 use schleuse_transport::relay::Side;
 
 use crate::keys::Opener;
 use crate::observe::{Ending, StreamRecord};
+use crate::outer_link::Standstills;
 use crate::worker::Worker;
 
 /// Where a stream comes from.
 pub(crate) struct Visitor {
     pub(crate) outer: MemberId,
+    /// Of the streams of the same link.
+    pub(crate) standstills: Arc<Standstills>,
     /// Held as long as the stream.
     pub(crate) _slot: StreamSlot,
 }
@@ -35,7 +39,7 @@ pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
         duration: Duration::ZERO,
         ending: Ending::Broken,
     };
-    let far = next_hop(&worker, &mut near.recv, &mut record).await;
+    let far = next_hop(&worker, &visitor.standstills, &mut near.recv, &mut record).await;
     let carried = carry::join(near, far, clock, &worker.shutdown).await;
     record.bytes_up += carried.to_office;
     record.bytes_down += carried.to_sender;
@@ -50,7 +54,12 @@ pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
 }
 
 /// Reads the header; with a good token, opens the stream to the office and hands on what has come.
-async fn next_hop(worker: &Worker, recv: &mut RecvStream, record: &mut StreamRecord) -> Result<Side, StreamRefusal> {
+async fn next_hop(
+    worker: &Worker,
+    standstills: &Standstills,
+    recv: &mut RecvStream,
+    record: &mut StreamRecord,
+) -> Result<NextHop, StreamRefusal> {
     let shared = &worker.shared;
     let opener = Opener { keys: &shared.keys, used: &shared.used };
     let machine = InnerStream::new(shared.settings.id, opener, shared.clock.now());
@@ -61,8 +70,9 @@ async fn next_hop(worker: &Worker, recv: &mut RecvStream, record: &mut StreamRec
     };
     record.office = Some(office);
     record.bytes_up = bytes.len() as u64;
+    let standstill = standstills.towards(office);
     for connection in shared.offices.connections(&office) {
-        match carry::open(&connection, bytes.clone()).await {
+        match carry::open(&connection, bytes.clone(), standstill.clone()).await {
             Ok(far) => return Ok(far),
             // This connection was just lost; an older one may live.
             Err(OpenError::Lost(_)) => {}

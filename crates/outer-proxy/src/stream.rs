@@ -6,9 +6,9 @@ use std::time::Duration;
 use quinn::{Connection, RecvStream};
 use schleuse_protocol::outer::{OuterAction, OuterStream};
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_transport::carry;
+use schleuse_transport::carry::{self, NextHop};
 use schleuse_transport::endpoint::StreamSlot;
-use schleuse_transport::relay::Side;
+use schleuse_transport::relay::{Side, Standstill};
 
 use crate::observe::{Ending, StreamRecord};
 use crate::sender;
@@ -55,7 +55,7 @@ async fn next_hop(
     sender: &Connection,
     recv: &mut RecvStream,
     record: &mut StreamRecord,
-) -> Result<Side, StreamRefusal> {
+) -> Result<NextHop, StreamRefusal> {
     let verdict = worker.inners.verdict();
     let clock = worker.shared.clock;
     let header = carry::header(OuterStream::new(&verdict, clock.now()), recv, clock);
@@ -68,5 +68,6 @@ async fn next_hop(
     record.bytes_up = bytes.len() as u64;
     let link = verdict.into_link().ok_or(StreamRefusal::Unavailable)?;
     sender::trust(sender);
-    carry::open(&link, bytes.into()).await.map_err(|_| StreamRefusal::Unavailable)
+    // Streams that stand still block only the sender's own connection.
+    carry::open(&link, bytes.into(), Standstill::unbounded()).await.map_err(|_| StreamRefusal::Unavailable)
 }

@@ -12,7 +12,7 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 
 use crate::clock::Clock;
 use crate::framed::write;
-use crate::relay::{Side, relay};
+use crate::relay::{Side, Standstill, relay_unless_full};
 use crate::shutdown::Shutdown;
 
 /// How long a connection may take to give a stream: it is at its limit of streams, or dead and not yet timed out.
@@ -58,41 +58,58 @@ pub async fn header<J: Judge>(mut machine: HopStream<J>, recv: &mut RecvStream, 
     }
 }
 
+/// A stream to the next hop.
+pub struct NextHop {
+    far: Side,
+    standstill: Standstill,
+}
+
 /// Why there is no stream to the next hop.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// This connection is gone; another one may live.
     #[error("the connection is lost: {0}")]
     Lost(#[from] WriteError),
-    /// It gives no stream.
-    #[error("the connection gave no stream in time")]
+    /// It gives no stream, or streams stand still on it.
+    #[error("the connection gave no stream in time, or too many stand still")]
     Busy,
 }
 
-/// Opens a stream to the next hop and hands on what has come.
+/// Opens a stream to the next hop and hands on what has come. `standstill` is shared by all streams that come from the
+/// same connection and go to the same peer.
 ///
 /// # Errors
-/// The connection is lost, or at its limit of streams.
-pub async fn open(next_hop: &Connection, bytes: Bytes) -> Result<Side, OpenError> {
-    let opened = tokio::time::timeout(OPEN_TIMEOUT, async {
+/// The connection is lost, or at its limit of streams, or too many streams stand still already.
+pub async fn open(next_hop: &Connection, bytes: Bytes, standstill: Standstill) -> Result<NextHop, OpenError> {
+    if standstill.is_full() {
+        return Err(OpenError::Busy);
+    }
+    let opened = standstill.unless_full(async {
         let mut far = Side::from(next_hop.open_bi().await.map_err(WriteError::from)?);
         write(&mut far.send, bytes).await?;
         Ok(far)
     });
-    opened.await.unwrap_or(Err(OpenError::Busy))
+    let far = tokio::time::timeout(OPEN_TIMEOUT, opened).await.ok().flatten().unwrap_or(Err(OpenError::Busy))?;
+    Ok(NextHop { far, standstill })
 }
 
 /// Joins the stream with the one to the next hop until it has ended, or refuses it if there is none.
-pub async fn join(mut near: Side, far: Result<Side, StreamRefusal>, clock: Clock, shutdown: &Shutdown) -> Carried {
-    let far = match far {
-        Ok(far) => far,
+pub async fn join(
+    mut near: Side,
+    next_hop: Result<NextHop, StreamRefusal>,
+    clock: Clock,
+    shutdown: &Shutdown,
+) -> Carried {
+    let NextHop { far, standstill } = match next_hop {
+        Ok(next_hop) => next_hop,
         Err(refusal) => {
             near.refuse(refusal);
             return Carried { to_office: 0, to_sender: 0, ending: refusal.into() };
         }
     };
     let mut machine = Relay::new(clock.now());
-    let end = shutdown.unless_stopped(relay(near, far, &mut machine, clock)).await;
+    let relay = relay_unless_full(near, far, &mut machine, clock, &standstill);
+    let end = shutdown.unless_stopped(relay).await;
     Carried {
         to_office: machine.total(Direction::ToOffice),
         to_sender: machine.total(Direction::ToSender),

@@ -10,6 +10,7 @@
 //! * Dropping the future aborts both directions. (quinn by itself would *finish* them, which looks like a proper end.)
 
 mod flow;
+mod standstill;
 
 use quinn::{RecvStream, SendStream, VarInt};
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use flow::{Flow, Shared};
 
 pub use flow::CHUNKS;
+pub use standstill::Standstill;
 
 /// One side of the relay: a bidirectional stream to one peer.
 pub struct Side {
@@ -53,9 +55,21 @@ pub fn refusal_code(refusal: StreamRefusal) -> VarInt {
 /// Joins two streams until both directions have ended and what was sent has been acknowledged; keeps `machine` told.
 /// Afterwards [`Relay::total`] says what was carried, also when the future was dropped.
 pub async fn relay(sender: Side, office: Side, machine: &mut Relay, clock: Clock) -> RelayEnd {
+    relay_unless_full(sender, office, machine, clock, &Standstill::unbounded()).await
+}
+
+/// [`relay`], which fails when the office stands still and others of `standstill` do so already.
+pub async fn relay_unless_full(
+    sender: Side,
+    office: Side,
+    machine: &mut Relay,
+    clock: Clock,
+    standstill: &Standstill,
+) -> RelayEnd {
     let shared = Shared::new(machine, clock);
-    let up = Flow::new(&shared, Direction::ToOffice);
-    let down = Flow::new(&shared, Direction::ToSender);
+    let answers = Standstill::unbounded();
+    let up = Flow::new(&shared, Direction::ToOffice, standstill);
+    let down = Flow::new(&shared, Direction::ToSender, &answers);
     tokio::select! {
         biased;
         _ = async { tokio::try_join!(up.run(sender.recv, office.send), down.run(office.recv, sender.send)) } => {}

@@ -136,3 +136,38 @@ async fn more_streams_than_there_are_slots_at_first_go_through() {
         assert_eq!(network.record().await.ending, Ending::Finished);
     }
 }
+
+#[tokio::test]
+async fn an_office_that_takes_nothing_does_not_block_the_others() {
+    const STREAMS: usize = 64;
+    let mut network = Network::new().await;
+    let mut bonn = Office::link(&network.members.pki, "ga-bonn", network.address()).await;
+    let (stuck, good) = (network.office.header().await, bonn.header().await);
+    // Each wants to send more than both hops hold of one stream, and together they fill the link's window.
+    let content = vec![0x5a; 1024 * 1024];
+    let mut running = Vec::new();
+    for _ in 0..STREAMS {
+        running.push((network.outer.stream(&stuck, b"").await, network.office.stream().await));
+    }
+    let mut uploads = Vec::new();
+    for ((mut send, recv), far) in running {
+        let content = content.clone();
+        uploads.push((tokio::spawn(async move { send.write_all(&content).await }), recv, far));
+    }
+    // A quarter of the window may stand still; the rest is given up long before it would time out.
+    for _ in 0..STREAMS - 16 {
+        let record = network.record().await;
+        assert_eq!((record.office, record.ending), (Some(id("ga-koeln")), Ending::Broken));
+    }
+    assert_eq!(network.outer.refused(&stuck).await, StreamRefusal::Unavailable, "no more for this office now");
+
+    let sent = network.outer.stream(&good, &content);
+    let received = async {
+        let (_, _reply, mut carried) = bonn.stream().await;
+        let mut bytes = vec![0; content.len()];
+        soon(carried.read_exact(&mut bytes)).await.unwrap();
+        bytes
+    };
+    let (_sent, received) = soon(async { tokio::join!(sent, received) }).await;
+    assert!(received == content);
+}

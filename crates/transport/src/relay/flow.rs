@@ -11,7 +11,7 @@ use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
 use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::refusal_code;
+use super::{Standstill, refusal_code};
 use crate::clock::Clock;
 
 /// Most chunks that are between the two streams at any time.
@@ -65,6 +65,7 @@ impl<'a> Shared<'a> {
 pub(super) struct Flow<'a> {
     shared: &'a Shared<'a>,
     direction: Direction,
+    standstill: &'a Standstill,
 }
 
 /// How a direction ended.
@@ -81,8 +82,8 @@ enum End {
 pub(super) struct Aborted;
 
 impl<'a> Flow<'a> {
-    pub(super) fn new(shared: &'a Shared<'a>, direction: Direction) -> Self {
-        Self { shared, direction }
+    pub(super) fn new(shared: &'a Shared<'a>, direction: Direction, standstill: &'a Standstill) -> Self {
+        Self { shared, direction, standstill }
     }
 
     /// Moves bytes until the direction has ended, and tells both peers and the machine how.
@@ -137,7 +138,7 @@ impl<'a> Flow<'a> {
     /// by the machine's timer. (quinn's `received_reset` would leave a waker behind when the stream then ends properly.)
     async fn hand_on(&self, sink: &mut SendStream, mut chunks: &mut [Bytes]) -> Result<(), End> {
         while !chunks.is_empty() {
-            let written = write(sink, chunks).await?;
+            let written = self.standstill.unless_full(write(sink, chunks)).await.unwrap_or(Err(End::Broken(None)))?;
             self.shared.machine().handle_bytes(self.direction, written.bytes, self.shared.clock.now());
             chunks = &mut chunks[written.chunks..];
         }

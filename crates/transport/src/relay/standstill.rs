@@ -1,0 +1,87 @@
+//! How many streams may stand still together.
+//!
+//! A stream whose sink takes nothing keeps up to a stream window of its source's connection. Enough of them fill the
+//! connection's window and block every other stream on it, wherever those go. So streams that have a sink in common
+//! share a number of places to stand still; whoever finds none is given up and may come again.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::endpoint::Limits;
+
+/// Waiting shorter than this is no standstill: streams that share a slow sink take turns.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Places to stand still, shared by the streams from one connection to one sink. Clones share them too.
+#[derive(Clone, Debug)]
+pub struct Standstill(Arc<Semaphore>);
+
+impl Standstill {
+    /// As many places as fill a quarter of the connection's window.
+    pub fn quarter_of(limits: &Limits) -> Self {
+        let streams = limits.connection_window / 4 / limits.stream_window.max(1);
+        Self::of(usize::try_from(streams).unwrap_or(1).max(1))
+    }
+
+    /// For streams that share a connection with nobody whom they could block.
+    pub fn unbounded() -> Self {
+        Self::of(Semaphore::MAX_PERMITS)
+    }
+
+    fn of(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
+
+    /// Whether the next stream would better not begin.
+    pub fn is_full(&self) -> bool {
+        self.0.available_permits() == 0
+    }
+
+    /// Does what needs the sink. None if that stands still and all places are taken.
+    pub async fn unless_full<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        if let Ok(done) = timeout(PATIENCE, &mut work).await {
+            return Some(done);
+        }
+        let _place = self.0.try_acquire().ok()?;
+        Some(work.await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[test]
+    fn a_link_has_sixteen_places_for_each_sink() {
+        assert_eq!(Standstill::quarter_of(&Limits::LINK).0.available_permits(), 16);
+        assert_eq!(Standstill::quarter_of(&Limits::PUBLIC).0.available_permits(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_shortly_needs_no_place_and_who_stands_still_keeps_one() {
+        let standstill = Standstill::of(1);
+        assert_eq!(standstill.unless_full(async { 1 }).await, Some(1));
+        let stuck = tokio::spawn({
+            let standstill = standstill.clone();
+            async move { standstill.unless_full(pending::<()>()).await }
+        });
+        sleep(2 * PATIENCE).await;
+        assert!(standstill.is_full());
+        assert_eq!(standstill.unless_full(sleep(PATIENCE / 2)).await, Some(()));
+        assert_eq!(standstill.unless_full(pending::<()>()).await, None);
+        stuck.abort();
+        assert!(stuck.await.is_err());
+        assert!(!standstill.is_full(), "the place is free again");
+        assert_eq!(standstill.unless_full(sleep(2 * PATIENCE)).await, Some(()));
+    }
+}
