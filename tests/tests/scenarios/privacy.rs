@@ -120,6 +120,12 @@ fn proxies_do_not_know_what_they_carry_nor_both_ends_of_it() {
     assert_ne!(in_files(inner, &office_id), nothing(), "the inner proxy logs the office");
     assert_ne!(in_memory(outer, &Words::new().text("inner-1")), nothing(), "the outer proxy knows the inner proxy");
     assert_ne!(in_files(outer, &Words::new().text(&sender)), nothing(), "the outer proxy knows the sender's address");
+    // And a guest's name that is put into a proxy's memory is found there.
+    outer.daemon.kill();
+    outer.daemon.set_env("SCHLEUSE_NOTHING", "Zwölfriede3 O'Quöxenstein-3");
+    outer.daemon.start();
+    network.wait_linked(outer);
+    assert_eq!(in_memory(outer, &content), ["'O'Quöxenstein-3' as it is", "'Zwölfriede3' as it is"]);
 }
 
 /// The address of the sender, which an outer proxy logs at debug level.
