@@ -1,29 +1,22 @@
 //! The configuration: the file's text → checked [`Settings`] → [`Config`] with keys and certificates in memory.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use schleuse_directory::Role;
 use schleuse_protocol::limits::MAX_TOKEN_BATCH;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_transport::clock::Clock;
+use schleuse_transport::config::values::{self, KeyFiles, Listen, from_text};
 use schleuse_transport::config::{self, ConfigError, Source, Spanned};
 use schleuse_transport::exit::{self, AppError};
-use schleuse_transport::runtime::available_cores;
-use schleuse_transport::secret::{SecretKey, is_example_file};
+use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{Identity, Roots};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::members::{Members, Peer};
-
-/// Most addresses to listen at.
-const MAX_ADDRESSES: usize = 8;
-/// More threads than any machine that this runs on has cores.
-const MAX_THREADS: usize = 256;
 
 /// Everything that an inner proxy is started with.
 pub struct Config {
@@ -46,24 +39,17 @@ impl Config {
     /// One line: what is wrong, where (file and line), and what to do.
     pub fn load(path: &Path) -> Result<Self, AppError> {
         let settings = Settings::load(path)?;
-        let identity = Identity::load(&settings.certificate, &settings.key)?;
-        let roots = Roots::load(&settings.ca)?;
-        let cluster_secret = SecretKey::read(&settings.cluster_secret)?;
+        let files = KeyFiles {
+            certificate: &settings.certificate,
+            key: &settings.key,
+            ca: &settings.ca,
+            cluster_secret: &settings.cluster_secret,
+        };
+        let (identity, roots, cluster_secret) = files.load(path, settings.demo)?;
         let members = Members::load(&settings.directory, &settings.root_keys, Clock::start().unix())?;
         let config = Self { settings, identity, roots, cluster_secret, members };
-        config.refuse_examples(path)?;
         config.refuse_strangers(path)?;
         Ok(config)
-    }
-
-    fn refuse_examples(&self, path: &Path) -> Result<(), AppError> {
-        let published =
-            self.identity.is_example() || self.roots.is_example() || is_example_file(&self.settings.cluster_secret);
-        if published && !self.settings.demo {
-            let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
-            return Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())));
-        }
-        Ok(())
     }
 
     /// Offices and outer proxies would not accept this proxy: better said here than in their logs.
@@ -197,53 +183,20 @@ fn default_grace() -> u32 {
 
 impl Raw {
     fn check(self, source: &Source) -> Result<Settings, ConfigError> {
-        check_count(source, &self.listen, self.listen.get_ref().len(), MAX_ADDRESSES, "listen")?;
-        if let Some(threads) = self.threads.as_ref().filter(|threads| threads.get_ref().get() > MAX_THREADS) {
-            return Err(source.error_at(threads, "at most 256 threads; leave the line out for one per core"));
-        }
         Ok(Settings {
             id: self.id,
-            listen: self.listen.into_inner().into_iter().map(|listen| listen.0).collect(),
+            listen: values::addresses(source, self.listen)?,
             certificate: source.resolve(&self.certificate),
             key: source.resolve(&self.key),
             ca: source.resolve(&self.ca),
             cluster_secret: source.resolve(&self.cluster_secret),
             directory: source.resolve(&self.directory),
             root_keys: source.resolve(&self.root_keys),
-            threads: self.threads.map_or_else(available_cores, Spanned::into_inner),
+            threads: values::threads(source, self.threads)?,
             grace: Duration::from_secs(u64::from(self.grace_seconds)),
             demo: self.demo,
             limits: self.limits,
         })
-    }
-}
-
-fn check_count<T>(
-    source: &Source,
-    field: &Spanned<T>,
-    found: usize,
-    most: usize,
-    name: &str,
-) -> Result<(), ConfigError> {
-    if found == 0 || found > most {
-        return Err(source.error_at(field, format!("{name} needs between 1 and {most} entries, found {found}")));
-    }
-    Ok(())
-}
-
-/// A value that is written as a text: its own error gets the place in the file.
-fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-}
-
-struct Listen(SocketAddr);
-
-impl<'de> Deserialize<'de> for Listen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let what =
-            || format!("'{text}' is not an address to listen at: write it like \"[::]:4434\" or \"192.0.2.1:4434\"");
-        text.parse().map(Self).map_err(|_| de::Error::custom(what()))
     }
 }
 

@@ -8,20 +8,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schleuse_protocol::wire::label::MemberId;
+use schleuse_transport::config::values::{self, KeyFiles, Listen, from_text};
 use schleuse_transport::config::{self, ConfigError, Source, Spanned};
-use schleuse_transport::exit::{self, AppError};
-use schleuse_transport::runtime::available_cores;
-use schleuse_transport::secret::{SecretKey, is_example_file};
+use schleuse_transport::exit::AppError;
+use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{Fingerprint, Identity, Roots};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer};
 
-/// Most addresses to listen at.
-const MAX_ADDRESSES: usize = 8;
 /// Most inner proxies: each takes a link per thread.
 const MAX_INNERS: usize = 64;
-/// More threads than any machine that this runs on has cores.
-const MAX_THREADS: usize = 256;
-
 /// Everything that an outer proxy is started with.
 pub struct Config {
     /// What stands in the file.
@@ -41,22 +36,14 @@ impl Config {
     /// One line: what is wrong, where (file and line), and what to do.
     pub fn load(path: &Path) -> Result<Self, AppError> {
         let settings = Settings::load(path)?;
-        let identity = Identity::load(&settings.certificate, &settings.key)?;
-        let roots = Roots::load(&settings.ca)?;
-        let cluster_secret = SecretKey::read(&settings.cluster_secret)?;
-        let config = Self { settings, identity, roots, cluster_secret };
-        config.refuse_examples(path)?;
-        Ok(config)
-    }
-
-    fn refuse_examples(&self, path: &Path) -> Result<(), AppError> {
-        let published =
-            self.identity.is_example() || self.roots.is_example() || is_example_file(&self.settings.cluster_secret);
-        if published && !self.settings.demo {
-            let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
-            return Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())));
-        }
-        Ok(())
+        let files = KeyFiles {
+            certificate: &settings.certificate,
+            key: &settings.key,
+            ca: &settings.ca,
+            cluster_secret: &settings.cluster_secret,
+        };
+        let (identity, roots, cluster_secret) = files.load(path, settings.demo)?;
+        Ok(Self { settings, identity, roots, cluster_secret })
     }
 }
 
@@ -188,7 +175,6 @@ fn default_grace() -> u32 {
 
 impl Raw {
     fn check(self, source: &Source) -> Result<Settings, ConfigError> {
-        check_count(source, &self.listen, self.listen.get_ref().len(), MAX_ADDRESSES, "listen")?;
         if self.inner.is_empty() || self.inner.len() > MAX_INNERS {
             let what = "between 1 and 64 [[inner]] sections are needed, with id, address and fingerprint each";
             return Err(source.error(what));
@@ -198,17 +184,14 @@ impl Raw {
                 return Err(source.error_at(&inner.id, "this inner proxy is configured twice: remove one section"));
             }
         }
-        if let Some(threads) = self.threads.as_ref().filter(|threads| threads.get_ref().get() > MAX_THREADS) {
-            return Err(source.error_at(threads, "at most 256 threads; leave the line out for one per core"));
-        }
         Ok(Settings {
             id: self.id,
-            listen: self.listen.into_inner().into_iter().map(|listen| listen.0).collect(),
+            listen: values::addresses(source, self.listen)?,
             certificate: source.resolve(&self.certificate),
             key: source.resolve(&self.key),
             ca: source.resolve(&self.ca),
             cluster_secret: source.resolve(&self.cluster_secret),
-            threads: self.threads.map_or_else(available_cores, Spanned::into_inner),
+            threads: values::threads(source, self.threads)?,
             grace: Duration::from_secs(u64::from(self.grace_seconds)),
             demo: self.demo,
             limits: self.limits,
@@ -221,24 +204,6 @@ impl RawInner {
     fn into_peer(self) -> InnerPeer {
         InnerPeer { id: self.id.into_inner(), address: self.address.0, fingerprint: self.fingerprint.0 }
     }
-}
-
-fn check_count<T>(
-    source: &Source,
-    field: &Spanned<T>,
-    found: usize,
-    most: usize,
-    name: &str,
-) -> Result<(), ConfigError> {
-    if found == 0 || found > most {
-        return Err(source.error_at(field, format!("{name} needs between 1 and {most} entries, found {found}")));
-    }
-    Ok(())
-}
-
-/// A value that is written as a text: its own error gets the place in the file.
-fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }
 
 fn spanned_from_text<'de, D, T>(deserializer: D) -> Result<Spanned<T>, D::Error>
@@ -254,17 +219,6 @@ where
     }
     let text = Spanned::<Text<T>>::deserialize(deserializer)?;
     Ok(Spanned::new(text.span(), text.into_inner().0))
-}
-
-struct Listen(SocketAddr);
-
-impl<'de> Deserialize<'de> for Listen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let what =
-            || format!("'{text}' is not an address to listen at: write it like \"[::]:443\" or \"192.0.2.1:443\"");
-        text.parse().map(Self).map_err(|_| de::Error::custom(what()))
-    }
 }
 
 struct HostPort(String);

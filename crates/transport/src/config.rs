@@ -22,6 +22,8 @@
 //! # Ok::<(), ConfigError>(())
 //! ```
 
+pub mod values;
+
 use std::fs;
 use std::io;
 use std::ops::Range;

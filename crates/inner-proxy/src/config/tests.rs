@@ -1,3 +1,5 @@
+use schleuse_transport::runtime::available_cores;
+
 use super::*;
 
 const SAMPLE: &str = include_str!("../../../../deploy/inner.toml");

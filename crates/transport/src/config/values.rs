@@ -1,0 +1,98 @@
+//! Values that daemons have in common in their configurations: as written, and checked.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{ConfigError, Source, Spanned};
+use crate::exit::{self, AppError};
+use crate::runtime::available_cores;
+use crate::secret::{SecretKey, is_example_file};
+use crate::tls::{Identity, Roots};
+
+/// Most addresses to listen at.
+const MAX_ADDRESSES: usize = 8;
+/// More threads than any machine that this runs on has cores.
+const MAX_THREADS: usize = 256;
+
+/// A value that is written as a text: its own error gets the place in the file.
+///
+/// # Errors
+/// It is no text, or not such a value.
+pub fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+/// An address to listen at, as written.
+pub struct Listen(SocketAddr);
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let what =
+            || format!("'{text}' is not an address to listen at: write it like \"[::]:4434\" or \"192.0.2.1:4434\"");
+        text.parse().map(Self).map_err(|_| de::Error::custom(what()))
+    }
+}
+
+/// The addresses of the field `listen`.
+///
+/// # Errors
+/// There are none, or too many.
+pub fn addresses(source: &Source, listen: Spanned<Vec<Listen>>) -> Result<Vec<SocketAddr>, ConfigError> {
+    let found = listen.get_ref().len();
+    if found == 0 || found > MAX_ADDRESSES {
+        let what = format!("listen needs between 1 and {MAX_ADDRESSES} entries, found {found}");
+        return Err(source.error_at(&listen, what));
+    }
+    Ok(listen.into_inner().into_iter().map(|listen| listen.0).collect())
+}
+
+/// The number of the field `threads`; one per core if it is left out.
+///
+/// # Errors
+/// There are too many.
+pub fn threads(source: &Source, threads: Option<Spanned<NonZeroUsize>>) -> Result<NonZeroUsize, ConfigError> {
+    match threads {
+        None => Ok(available_cores()),
+        Some(threads) if threads.get_ref().get() > MAX_THREADS => {
+            let what = format!("at most {MAX_THREADS} threads; leave the line out for one per core");
+            Err(source.error_at(&threads, what))
+        }
+        Some(threads) => Ok(threads.into_inner()),
+    }
+}
+
+/// Files of a daemon that listens: who it is, whom it believes, and what its keys derive from.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyFiles<'a> {
+    /// PEM file of the certificate chain.
+    pub certificate: &'a Path,
+    /// PEM file of the key.
+    pub key: &'a Path,
+    /// PEM file of the CA.
+    pub ca: &'a Path,
+    /// File of the cluster secret.
+    pub cluster_secret: &'a Path,
+}
+
+impl KeyFiles<'_> {
+    /// Reads them all. Published examples are accepted only in a `demo`; `config` is the file that names them.
+    ///
+    /// # Errors
+    /// A file cannot be read or is not what it should be, a key file is open to others, or something is an example.
+    pub fn load(&self, config: &Path, demo: bool) -> Result<(Identity, Roots, SecretKey), AppError> {
+        let identity = Identity::load(self.certificate, self.key)?;
+        let roots = Roots::load(self.ca)?;
+        let cluster_secret = SecretKey::read(self.cluster_secret)?;
+        if !demo && (identity.is_example() || roots.is_example() || is_example_file(self.cluster_secret)) {
+            let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
+            return Err(AppError::new(exit::CONFIG, format!("{}: {what}", config.display())));
+        }
+        Ok((identity, roots, cluster_secret))
+    }
+}
