@@ -3,7 +3,7 @@
 //! It speaks the protocol of its place (admission keys to outer proxies, route tokens to offices), and has every stream
 //! pass through its hands frame by frame: it can record, drop, swap, duplicate and change what it carries, and say
 //! recorded things again to any office. It holds no key of any seal. An outer proxy can do no more than this, except
-//! to the header, which [`wire`](crate::wire) covers.
+//! to the header, which [`crate::wire`] covers.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

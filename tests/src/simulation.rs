@@ -9,7 +9,7 @@
 //! Nothing here draws randomness or time from outside, and nothing depends on the order of a hash map: a seed reproduces its
 //! run exactly ([`Report::trace`]).
 //!
-//! What is checked: [`check`](mod@check).
+//! What is checked stands in the module `check`.
 
 mod apps;
 mod check;
