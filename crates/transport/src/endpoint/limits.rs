@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
 
 /// Bytes, streams and seconds of one connection.
 ///
@@ -71,6 +71,7 @@ impl Limits {
             .keep_alive_interval(self.keep_alive)
             .datagram_receive_buffer_size(None)
             .allow_spin(false)
+            .ack_frequency_config(Some(fewer_acks()))
             .congestion_controller_factory(Arc::new(CubicConfig::default()))
             .enable_segmentation_offload(true);
         config
@@ -80,4 +81,12 @@ impl Limits {
         let millis = u32::try_from(self.idle_timeout.as_millis()).unwrap_or(u32::MAX);
         IdleTimeout::from(VarInt::from_u32(millis))
     }
+}
+
+/// Asks the peer to acknowledge every third packet instead of every second (draft-ietf-quic-ack-frequency). A short
+/// submission is a burst of two or three packets per hop, and an acknowledgement of its own costs as much as each.
+fn fewer_acks() -> AckFrequencyConfig {
+    let mut config = AckFrequencyConfig::default();
+    config.ack_eliciting_threshold(VarInt::from_u32(2));
+    config
 }
