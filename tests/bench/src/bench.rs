@@ -70,27 +70,36 @@ impl Bench {
 }
 
 /// What a closed loop gave, and what it took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Throughput {
     pub(crate) per_second: f64,
-    /// CPU time of what was watched, per completed job, in microseconds.
-    pub(crate) cpu_micros: f64,
-    /// The same of all processes together.
-    pub(crate) all_cpu_micros: f64,
+    /// CPU time per completed job of each process that was watched, in microseconds; the two relays or proxies first.
+    pub(crate) cpu_micros: Vec<f64>,
 }
 
-/// Runs a closed loop; `watched` and `all` tell CPU time so far, and are asked at both ends of the window.
+impl Throughput {
+    /// Of the two relays or proxies.
+    pub(crate) fn relayed(&self) -> f64 {
+        self.cpu_micros.iter().take(2).sum()
+    }
+
+    /// Of all processes.
+    pub(crate) fn all(&self) -> f64 {
+        self.cpu_micros.iter().sum()
+    }
+}
+
+/// Runs a closed loop; `watched` tells CPU time of processes so far, and is asked at both ends of the window.
 pub(crate) fn run_closed(
     generator: &mut Child,
     order: &Order,
-    watched: impl Fn() -> Result<Duration>,
-    all: impl Fn(&Child) -> Result<Duration>,
+    watched: impl Fn(&Child) -> Result<Vec<Duration>>,
 ) -> Result<Throughput> {
     generator.tell(order)?;
     let Said::WindowBegins = generator.hear()? else { bail!("the window does not begin") };
-    let before = (watched()?, all(generator)?);
+    let before = watched(generator)?;
     let Said::WindowEnds { done, seconds } = generator.hear()? else { bail!("the window does not end") };
-    let after = (watched()?, all(generator)?);
+    let after = watched(generator)?;
     let Said::Idle = generator.hear()? else { bail!("the load does not end") };
     if done == 0 {
         bail!("nothing was completed within the window");
@@ -98,12 +107,9 @@ pub(crate) fn run_closed(
     // Counts of a few seconds are far below what an f64 holds exactly.
     #[allow(clippy::cast_precision_loss)]
     let done = done as f64;
-    let micros = |before: Duration, after: Duration| (after.saturating_sub(before)).as_secs_f64() * 1e6 / done;
-    Ok(Throughput {
-        per_second: done / seconds,
-        cpu_micros: micros(before.0, after.0),
-        all_cpu_micros: micros(before.1, after.1),
-    })
+    let micros = |(before, after): (&Duration, &Duration)| after.saturating_sub(*before).as_secs_f64() * 1e6 / done;
+    let cpu_micros = before.iter().zip(&after).map(micros).collect();
+    Ok(Throughput { per_second: done / seconds, cpu_micros })
 }
 
 /// Latencies, and the CPU time that it took per job.
@@ -171,11 +177,11 @@ impl Chain {
         run_latencies(generator, order, || Ok(relays[0].cpu_time()? + relays[1].cpu_time()?))
     }
 
-    /// A closed loop; what is watched are the two relays.
+    /// A closed loop; what is watched are all four processes.
     pub(crate) fn closed(&mut self, order: ClosedLoop) -> Result<Throughput> {
         let Self { server, relays, generator } = self;
-        let watched = || Ok(relays[0].cpu_time()? + relays[1].cpu_time()?);
-        let all = |generator: &Child| Ok(watched()? + server.cpu_time()? + generator.cpu_time()?);
-        run_closed(generator, &Order::Closed(order), watched, all)
+        run_closed(generator, &Order::Closed(order), |generator| {
+            [&relays[0], &relays[1], server, generator].into_iter().map(Child::cpu_time).collect()
+        })
     }
 }

@@ -24,10 +24,8 @@ pub(super) fn measure(bench: &mut Bench, ground: &Ground) -> Result<()> {
     let outer = &ground.network.outer;
     let (mut quinn, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..bench.plan.repetitions {
-        quinn.push(run_closed(&mut at_bare, &order, || bare.cpu_time(), |_| Ok(std::time::Duration::ZERO))?.cpu_micros);
-        ours.push(
-            run_closed(&mut at_outer, &order, || outer.cpu_time(), |_| Ok(std::time::Duration::ZERO))?.cpu_micros,
-        );
+        quinn.push(run_closed(&mut at_bare, &order, |_| Ok(vec![bare.cpu_time()?]))?.all());
+        ours.push(run_closed(&mut at_outer, &order, |_| Ok(vec![outer.cpu_time()?]))?.all());
     }
     let ratio = Spread::of_ratios(&ours, &quinn).context("no repetition")?;
     let row = Row::new("garbage stream refused at the outer proxy", "µs", Spread::of(ours).context("none")?)

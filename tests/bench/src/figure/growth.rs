@@ -58,7 +58,7 @@ pub(super) fn measure(bench: &mut Bench) -> Result<()> {
 
 fn submissions(bench: &Bench, network: &Network, vendors: &mut Child) -> Result<Throughput> {
     let order = Order::Closed(bench.plan.closed(IN_FLIGHT, 1));
-    run_closed(vendors, &order, || network.proxies_cpu_time(), |_| network.receiver.cpu_time())
+    run_closed(vendors, &order, |_| Ok(vec![network.outer.cpu_time()?, network.inner.cpu_time()?]))
 }
 
 fn record_growth(bench: &mut Bench, runs: &[(usize, Vec<Throughput>)]) -> Result<()> {
@@ -71,7 +71,7 @@ fn record_growth(bench: &mut Bench, runs: &[(usize, Vec<Throughput>)]) -> Result
         let row = if *offices == 1 { row } else { row.against("with 1 office", alone).aim(Aim::RatioAtLeast(0.9)) };
         bench.report.rows.push(row);
         let what = format!("CPU time of both proxies per submission with {offices} offices");
-        bench.report.fact("Growth", what, "µs", of(stage, |run| run.cpu_micros)?);
+        bench.report.fact("Growth", what, "µs", of(stage, Throughput::relayed)?);
     }
     Ok(())
 }

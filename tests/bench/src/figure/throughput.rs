@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Ground;
 use crate::bench::{Bench, Throughput, run_closed};
+use crate::net::Network;
 use crate::report::{Aim, Row};
 use crate::role::Order;
 use crate::stats::Spread;
@@ -26,7 +27,7 @@ pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
         bench.report.rows.push(row);
     }
     let of = |what: fn(&Throughput) -> f64, runs: &[Throughput]| -> Vec<f64> { runs.iter().map(what).collect() };
-    let (relays, proxies) = (of(|run| run.cpu_micros, &naive), of(|run| run.cpu_micros, &one));
+    let (relays, proxies) = (of(Throughput::relayed, &naive), of(Throughput::relayed, &one));
     let spread = |values: &[f64]| Spread::of(values.iter().copied()).context("no repetition");
     let ratio = Spread::of_ratios(&proxies, &relays).context("no repetition")?;
     let row = Row::new("CPU time of both proxies per submission", "µs", spread(&proxies)?)
@@ -37,13 +38,13 @@ pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
     record_parts(bench, ground, &naive, &one)
 }
 
-/// A closed loop of submissions; what is watched are the two proxies.
+/// A closed loop of submissions; watched are outer proxy, inner proxy, receiver and generator.
 pub(super) fn submissions(ground: &mut Ground, bench: &Bench, suite: u8) -> Result<Throughput> {
     let Ground { network, generator, .. } = ground;
-    let all = |generator: &crate::child::Child| {
-        Ok(network.proxies_cpu_time()? + network.receiver.cpu_time()? + generator.cpu_time()?)
-    };
-    run_closed(generator, &Order::Closed(bench.plan.closed(IN_FLIGHT, suite)), || network.proxies_cpu_time(), all)
+    run_closed(generator, &Order::Closed(bench.plan.closed(IN_FLIGHT, suite)), |generator| {
+        let Network { outer, inner, receiver, .. } = &*network;
+        Ok(vec![outer.cpu_time()?, inner.cpu_time()?, receiver.cpu_time()?, generator.cpu_time()?])
+    })
 }
 
 fn against_the_limit(
@@ -56,7 +57,7 @@ fn against_the_limit(
     #[allow(clippy::cast_precision_loss)]
     let cores = bench.report.machine.cores as f64;
     let own = ground.primitives.of_a_submission(suite) + ground.commits.share_cpu.median;
-    let limits: Vec<f64> = naive.iter().map(|chain| cores * 1e6 / (chain.all_cpu_micros + own)).collect();
+    let limits: Vec<f64> = naive.iter().map(|chain| cores * 1e6 / (chain.all() + own)).collect();
     let rates: Vec<f64> = measured.iter().map(|run| run.per_second).collect();
     let spread = |values: &[f64]| Spread::of(values.iter().copied()).context("no repetition");
     let ratio = Spread::of_ratios(&rates, &limits).context("no repetition")?;
@@ -72,10 +73,14 @@ fn record_parts(bench: &mut Bench, ground: &Ground, naive: &[Throughput], one: &
         |what: fn(&Throughput) -> f64, runs: &[Throughput]| Spread::of(runs.iter().map(what)).context("no repetition");
     let rows = [
         ("naive chain, requests", "/s", of(|run| run.per_second, naive)?),
-        ("naive chain, CPU time of all four processes per request", "µs", of(|run| run.all_cpu_micros, naive)?),
+        ("naive chain, CPU time of all four processes per request", "µs", of(Throughput::all, naive)?),
         ("primitives of one submission, suite 1", "µs", Spread::exactly(ground.primitives.of_a_submission(1))),
         ("primitives of one submission, suite 2", "µs", Spread::exactly(ground.primitives.of_a_submission(2))),
-        ("CPU time of all processes per submission, suite 1", "µs", of(|run| run.all_cpu_micros, one)?),
+        ("CPU time of all processes per submission, suite 1", "µs", of(Throughput::all, one)?),
+        ("of it the outer proxy", "µs", of(|run| run.cpu_micros[0], one)?),
+        ("of it the inner proxy", "µs", of(|run| run.cpu_micros[1], one)?),
+        ("of it the receiver, with minting", "µs", of(|run| run.cpu_micros[2], one)?),
+        ("of it the generator, with the vendors' cryptography", "µs", of(|run| run.cpu_micros[3], one)?),
     ];
     rows.into_iter().for_each(|(what, unit, value)| bench.report.fact(GROUP, what, unit, value));
     for (name, memory) in [
