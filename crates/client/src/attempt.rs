@@ -33,6 +33,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) end: &'a mut Option<u64>,
     /// How long nothing may move.
     pub(crate) patience: Duration,
+    /// How long the office may take for its first word.
+    pub(crate) answer_within: Duration,
     pub(crate) clock: Clock,
 }
 
@@ -59,6 +61,8 @@ enum Turn {
     Timer,
     /// The head start is over: has the proxy answered at all?
     ProxyCheck,
+    /// The office has not said a word in the time that it had.
+    NoAnswer,
     PatienceOver,
 }
 
@@ -71,7 +75,8 @@ impl Attempt<'_> {
         let open = Open { version: VERSION, inner: self.route.inner, token: self.route.token };
         let machine = SenderStream::new(channel, open, start, self.clock.now());
         let proxy = ProxyCheck::begin(&self.link.connection);
-        let stream = Stream { machine, up: Up::new(send), recv: Some(recv), attempt: self };
+        let answer_due = Some(Instant::now() + self.answer_within);
+        let stream = Stream { machine, up: Up::new(send), recv: Some(recv), answer_due, attempt: self };
         stream.run(proxy).await
     }
 }
@@ -80,6 +85,9 @@ struct Stream<'a> {
     machine: SenderStream<Sender>,
     up: Up,
     recv: Option<RecvStream>,
+    /// When the office must have begun to answer; `None` once it has. Whatever died on the way, an inner proxy or the
+    /// office itself, shows by this long before the links in between notice.
+    answer_due: Option<Instant>,
     attempt: Attempt<'a>,
 }
 
@@ -138,7 +146,7 @@ impl Stream<'_> {
     }
 
     async fn next_turn(&mut self, proxy: &mut ProxyCheck) -> Turn {
-        let Self { machine, up, recv, attempt } = self;
+        let Self { machine, up, recv, answer_due, attempt } = self;
         let idle = up.is_written() && !up.stopped;
         let wanted = machine.wanted().filter(|position| idle && attempt.content.has_room_for(*position));
         let position = wanted.unwrap_or_default();
@@ -148,6 +156,7 @@ impl Stream<'_> {
             segment = attempt.content.segment(position), if wanted.is_some() => Turn::Segment(position, segment),
             () = attempt.clock.sleep_until_some(machine.poll_timeout()) => Turn::Timer,
             () = proxy.over(), if !proxy.done => Turn::ProxyCheck,
+            () = sleep_until_some(*answer_due) => Turn::NoAnswer,
             () = sleep_until(attempt.meter.moved() + attempt.patience) => Turn::PatienceOver,
         }
     }
@@ -163,7 +172,10 @@ impl Stream<'_> {
             // that an answer which is on its way is not missed.
             Turn::Written(Err(WriteError::Stopped(_))) => self.up.stop(),
             Turn::Written(Err(_)) => self.machine.handle_lost(now),
-            Turn::Read(Ok(Some(chunk))) => self.machine.handle_reply(&chunk.bytes, now),
+            Turn::Read(Ok(Some(chunk))) => {
+                self.answer_due = None;
+                self.machine.handle_reply(&chunk.bytes, now);
+            }
             Turn::Read(Ok(None)) => self.machine.handle_end(now),
             Turn::Read(Err(ReadError::Reset(code))) => self.machine.handle_reset(code.into_inner(), now),
             Turn::Read(Err(_)) => self.machine.handle_lost(now),
@@ -173,6 +185,7 @@ impl Stream<'_> {
                 return Ok(Some(Ended::Interrupted(Interruption::ProxySilent)));
             }
             Turn::ProxyCheck => {}
+            Turn::NoAnswer => return Ok(Some(Ended::Interrupted(Interruption::NoAnswer))),
             Turn::PatienceOver => return Ok(Some(Ended::Interrupted(Interruption::TimedOut))),
         }
         Ok(None)
@@ -195,6 +208,14 @@ impl Stream<'_> {
         let recv = &mut self.recv;
         let rest = async { while let Ok(Some(_)) = read(recv).await {} };
         let _ = tokio::time::timeout(HEAD_START, rest).await;
+    }
+}
+
+/// Until then, or forever.
+async fn sleep_until_some(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

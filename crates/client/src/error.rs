@@ -80,6 +80,9 @@ pub enum Interruption {
     /// The outer proxy stopped answering.
     #[error("the outer proxy stopped answering")]
     ProxySilent,
+    /// Nothing came back over this way.
+    #[error("the office did not answer")]
+    NoAnswer,
     /// The stream or its connection broke.
     #[error("the connection broke")]
     Lost,

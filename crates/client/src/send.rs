@@ -24,6 +24,10 @@ use crate::receipt::Receipt;
 /// How long a sending is tried without any progress, unless [`Sending::patience`] says otherwise.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the first try waits for the office's first word, which takes one round trip and a look into the office's store.
+/// Each try that hears nothing doubles it, so that a slow network or a busy office is not asked ever faster.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
 /// A content that is about to be sent: `.await` it.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Sending {
@@ -84,6 +88,7 @@ impl Sending {
             ways: Ways::new(admitted.routes.clone(), outers),
             backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(5)),
             superseded: false,
+            answer_within: FIRST_ANSWER,
             end: None,
             client,
             admitted,
@@ -115,6 +120,7 @@ struct Delivery {
     backoff: Backoff,
     /// Whether an attempt was already begun anew because the office had seen a higher number.
     superseded: bool,
+    answer_within: Duration,
     /// Length of the content, once a try has read it to its end.
     end: Option<u64>,
 }
@@ -169,14 +175,17 @@ impl Delivery {
         };
         let before = self.meter.stored_so_far();
         let route = self.ways.route();
-        let Self { content, meter, end, patience, .. } = self;
-        let attempt = Attempt { link: &link, route, content, meter, end, patience: *patience, clock: shared.clock };
+        let (patience, answer_within, clock) = (self.patience, self.answer_within, shared.clock);
+        let Self { content, meter, end, .. } = self;
+        let attempt = Attempt { link: &link, route, content, meter, end, patience, answer_within, clock };
         let (channel, ended) = attempt.run(channel, start).await;
         if self.meter.stored_so_far() > before {
             self.backoff.reset();
         }
-        if matches!(ended, Ok(Ended::Interrupted(Interruption::ProxySilent))) {
-            shared.pool.forget(&link);
+        match ended {
+            Ok(Ended::Interrupted(Interruption::ProxySilent)) => shared.pool.forget(&link),
+            Ok(Ended::Interrupted(Interruption::NoAnswer)) => self.answer_within *= 2,
+            _ => {}
         }
         (channel, ended.map(|ended| Tried { ended, outer: link.outer }))
     }
@@ -272,7 +281,7 @@ impl Ways {
                 }
             }
             Interruption::ProxySilent => self.avoid = Some(outer),
-            Interruption::Lost | Interruption::TimedOut | Interruption::BadAnswer => {
+            Interruption::NoAnswer | Interruption::Lost | Interruption::TimedOut | Interruption::BadAnswer => {
                 self.avoid = Some(outer);
                 self.next_route(outer);
             }

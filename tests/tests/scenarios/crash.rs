@@ -230,6 +230,7 @@ fn one_outer_and_one_inner_proxy_are_enough() {
     let since = std::time::Instant::now();
     network.send(0, &ticket, content()).unwrap();
     println!("sent after {:?}", since.elapsed());
-    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    // The links notice a death after 15 s; a sender must not wait for that.
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
     assert_eq!(office.inbox().len(), 1);
 }
