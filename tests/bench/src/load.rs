@@ -69,8 +69,9 @@ pub(crate) async fn closed<J: Job>(
 /// Begins jobs at random times with the given mean rate (a Poisson process), whether earlier ones have ended or not, and
 /// takes the time from when each *should* have begun: a stall counts for all that it delays (no coordinated omission).
 pub(crate) async fn open<J: Job>(job: J, order: OpenLoop) -> Result<Said> {
-    let mut due = arrivals(order);
-    let counts_from = Instant::now() + Duration::from_secs_f64(order.warm_up);
+    let start = Instant::now();
+    let mut due = arrivals(order, start);
+    let counts_from = start + Duration::from_secs_f64(order.warm_up);
     let mut running = JoinSet::new();
     let mut latencies = Latencies::default();
     let mut number = 0;
@@ -99,10 +100,10 @@ pub(crate) async fn open<J: Job>(job: J, order: OpenLoop) -> Result<Said> {
 }
 
 /// A thread that only keeps time: it does not wait for anything but the clock.
-fn arrivals(order: OpenLoop) -> mpsc::UnboundedReceiver<Instant> {
+fn arrivals(order: OpenLoop, start: Instant) -> mpsc::UnboundedReceiver<Instant> {
     let (sender, due) = mpsc::unbounded_channel();
-    let mut next = Instant::now();
-    let end = next + Duration::from_secs_f64(order.warm_up + order.seconds);
+    let mut next = start;
+    let end = start + Duration::from_secs_f64(order.warm_up + order.seconds);
     std::thread::spawn(move || {
         while next < end {
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
