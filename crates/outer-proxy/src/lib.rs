@@ -19,6 +19,7 @@
 //! **Where to read next.** `stream.rs` is the way of one stream, `link.rs` the life of a link to an inner proxy,
 //! [`StreamRecord`] everything that an outer proxy can know.
 
+mod conduct;
 mod config;
 mod inners;
 mod link;

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) streams: TaskTracker,
     /// Connections of senders, over all threads.
     pub(crate) senders: AtomicUsize,
+    /// Of these, how many have a full window (see [`Conduct`](crate::conduct::Conduct)).
+    pub(crate) full_windows: AtomicUsize,
     /// Links to inner proxies, over all threads.
     pub(crate) links: watch::Sender<usize>,
 }
@@ -42,6 +44,7 @@ pub fn start(config: Config, observer: Option<Observer>) -> Result<Handle, AppEr
         observer,
         streams: TaskTracker::new(),
         senders: AtomicUsize::new(0),
+        full_windows: AtomicUsize::new(0),
         links: watch::Sender::new(0),
         settings,
     });

@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use quinn::VarInt;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_transport::endpoint::{Handshake, Limits, StreamBudget};
+use schleuse_transport::endpoint::{Handshake, StreamBudget};
 use schleuse_transport::relay::refusal_code;
+use tokio::time::Instant;
 
+use crate::conduct::Conduct;
 use crate::proxy::Shared;
 use crate::stream::{self, Visitor};
 use crate::worker::{Worker, sender_limits};
 
-/// How often it is looked whether a connection has any stream.
+/// How often it is looked whether a connection is used.
 const LOOK: Duration = Duration::from_secs(5);
-/// After so many looks without a stream a connection is closed; after the first one, when seats are scarce.
+/// After so many looks without a stream that has a valid token a connection is closed; after the first one, when seats are scarce.
 const IDLE_LOOKS: u32 = 12;
 
 /// One of the connections that this proxy holds at most.
@@ -43,7 +44,7 @@ impl Drop for Seat {
     }
 }
 
-/// Completes the handshake and serves streams until the sender goes, or has none for a while.
+/// Completes the handshake and serves streams until the sender goes, or shows no valid token for a while.
 pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
     let sender = handshake.remote_address();
     let connection = match handshake.complete().await {
@@ -51,28 +52,25 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
         Err(error) => return tracing::debug!(%sender, %error, "no connection with a sender"),
     };
     let budget = StreamBudget::new(connection.clone(), &sender_limits(&worker.shared.settings));
+    let conduct = Conduct::new(connection.clone(), worker.shared.clone());
+    let mut look = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
     let mut idle_looks = 0;
     loop {
-        let stream = match tokio::time::timeout(LOOK, connection.accept_bi()).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(end)) => return tracing::debug!(%sender, %end, "a sender is gone"),
-            Err(_) if budget.open() > 0 => {
-                idle_looks = 0;
-                continue;
+        tokio::select! {
+            stream = connection.accept_bi() => match stream {
+                Ok(stream) => {
+                    let (conduct, slot) = (conduct.clone(), budget.accepted());
+                    let visitor = Visitor { address: sender, conduct, slot };
+                    worker.shared.streams.spawn(stream::take(worker.clone(), visitor, stream.into()));
+                }
+                Err(end) => return tracing::debug!(%sender, %end, "a sender is gone"),
+            },
+            _ = look.tick() => {
+                idle_looks = if conduct.was_used() { 0 } else { idle_looks + 1 };
+                if idle_looks > IDLE_LOOKS || (idle_looks > 0 && seat.is_scarce()) {
+                    return connection.close(refusal_code(StreamRefusal::Unavailable), b"");
+                }
             }
-            Err(_) if idle_looks < IDLE_LOOKS && !seat.is_scarce() => {
-                idle_looks += 1;
-                continue;
-            }
-            Err(_) => return connection.close(refusal_code(StreamRefusal::Unavailable), b""),
-        };
-        idle_looks = 0;
-        let visitor = Visitor { address: sender, connection: connection.clone(), slot: budget.accepted() };
-        worker.shared.streams.spawn(stream::take(worker.clone(), visitor, stream.into()));
+        }
     }
-}
-
-/// A sender that has shown a valid token may have us hold as much as the protocol foresees.
-pub(crate) fn trust(connection: &quinn::Connection) {
-    connection.set_receive_window(VarInt::from_u32(Limits::PUBLIC.connection_window));
 }

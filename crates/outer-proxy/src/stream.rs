@@ -1,23 +1,24 @@
 //! The way of one stream: header, verdict, link, relay.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, RecvStream};
+use quinn::RecvStream;
 use schleuse_protocol::outer::{OuterAction, OuterStream};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop};
 use schleuse_transport::endpoint::StreamSlot;
 use schleuse_transport::relay::{Side, Standstill};
 
+use crate::conduct::{AdmittedStream, Conduct};
 use crate::observe::{Ending, StreamRecord};
-use crate::sender;
 use crate::worker::Worker;
 
 /// Where a stream comes from.
 pub(crate) struct Visitor {
     pub(crate) address: SocketAddr,
-    pub(crate) connection: Connection,
+    pub(crate) conduct: Arc<Conduct>,
     /// Held as long as the stream.
     pub(crate) slot: StreamSlot,
 }
@@ -35,7 +36,11 @@ pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
         duration: Duration::ZERO,
         ending: Ending::Broken,
     };
-    let far = next_hop(&worker, &visitor.connection, &mut near.recv, &mut record).await;
+    let next = next_hop(&worker, &visitor.conduct, &mut near.recv, &mut record).await;
+    let (far, _admitted) = match next {
+        Ok((far, admitted)) => (Ok(far), Some(admitted)),
+        Err(refusal) => (Err(refusal), None),
+    };
     let carried = carry::join(near, far, clock, &worker.shutdown).await;
     record.bytes_up += carried.to_office;
     record.bytes_down += carried.to_sender;
@@ -52,10 +57,10 @@ pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
 /// Reads the header; with a valid token, opens the stream to the inner proxy and hands on what has come.
 async fn next_hop(
     worker: &Worker,
-    sender: &Connection,
+    conduct: &Arc<Conduct>,
     recv: &mut RecvStream,
     record: &mut StreamRecord,
-) -> Result<NextHop, StreamRefusal> {
+) -> Result<(NextHop, AdmittedStream), StreamRefusal> {
     let verdict = worker.inners.verdict();
     let clock = worker.shared.clock;
     let header = carry::header(OuterStream::new(&verdict, clock.now()), recv, clock);
@@ -67,7 +72,8 @@ async fn next_hop(
     record.inner = Some(inner);
     record.bytes_up = bytes.len() as u64;
     let link = verdict.into_link().ok_or(StreamRefusal::Unavailable)?;
-    sender::trust(sender);
+    let admitted = conduct.admit();
     // Streams that stand still block only the sender's own connection.
-    carry::open(&link, bytes.into(), Standstill::unbounded()).await.map_err(|_| StreamRefusal::Unavailable)
+    let far = carry::open(&link, bytes.into(), Standstill::unbounded()).await;
+    Ok((far.map_err(|_| StreamRefusal::Unavailable)?, admitted))
 }

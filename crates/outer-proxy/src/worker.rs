@@ -22,7 +22,7 @@ use crate::sender;
 
 /// What a sender may have us hold before its first valid token, in bytes of all its streams together. Whoever has no
 /// token can therefore fill `connections` times this, and no more.
-const UNADMITTED_WINDOW: u32 = 64 * 1024;
+pub(crate) const UNADMITTED_WINDOW: u32 = 64 * 1024;
 
 /// What the threads are started with.
 pub(crate) struct Equipment {
@@ -50,7 +50,7 @@ pub(crate) fn client_config(tls: QuicClientConfig) -> ClientConfig {
     endpoint::client_config(tls, &Limits { first_streams: 0, max_streams: 0, ..Limits::LINK })
 }
 
-/// What a sender's connection may take at first; [`sender`] raises the window with the first valid token.
+/// What a sender's connection may take at first; [`Conduct`](crate::conduct::Conduct) raises the window with a valid token.
 pub(crate) fn sender_limits(settings: &Settings) -> Limits {
     let max_streams = settings.limits.streams_per_connection.get();
     let first_streams = Limits::PUBLIC.first_streams.min(max_streams);

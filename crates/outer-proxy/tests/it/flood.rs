@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use quinn::Endpoint;
+use quinn::{Connection, Endpoint};
 use schleuse_outer_proxy::{Config, start};
+use schleuse_protocol::wire::frame::{FrameType, encode_frame};
+use schleuse_protocol::wire::hop::Open;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::tls::{self, server_name};
 use tokio::net::UdpSocket;
@@ -112,4 +114,38 @@ async fn seats_are_limited_and_those_that_nobody_uses_become_free_when_they_are_
         .unwrap();
     refusal(&mut recv).await;
     assert!(busy.close_reason().is_none(), "who has a stream stays");
+}
+
+/// A refused stream is no use of a seat: otherwise whoever has no token could hold them all.
+#[tokio::test]
+async fn streams_without_a_valid_token_hold_no_seat() {
+    let pki = Pki::new();
+    let inner = FakeInner::listen(&pki, "inner-1");
+    let config = configure(&pki, &[("inner-1", inner.address)]);
+    let text = std::fs::read_to_string(&config).unwrap();
+    pki.file("outer.toml", &text.replace("threads = 1", "threads = 1\nlimits = { connections = 4 }"));
+    let outer = start(Config::load(&config).unwrap(), None).unwrap();
+    let address = outer.addresses()[0];
+    let _link = soon(inner.accept()).await;
+    soon(outer.until_linked()).await;
+
+    let mut forged = inner.open();
+    forged.token.admit[0] ^= 1;
+    let mut squatters = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        squatters.spawn(squat(soon(connect(&pki, address)).await, forged));
+    }
+    assert!(soon(try_connect(&pki, address)).await.is_err(), "all seats are taken");
+    let seconds = std::time::Duration::from_secs(12);
+    assert!(tokio::time::timeout(seconds, squatters.join_next()).await.is_ok(), "a squatter had to go");
+    assert!(soon(try_connect(&pki, address)).await.is_ok(), "there is a seat again");
+}
+
+/// Opens one stream after the other with a token that is not valid, until the connection is closed.
+async fn squat(connection: Connection, forged: Open) {
+    while let Ok((mut send, mut recv)) = connection.open_bi().await {
+        // Both fail when the stream is refused, as it should be.
+        let _ = send.write_all(&encode_frame(FrameType::Open, &forged)).await;
+        let _ = recv.read_chunk(1, true).await;
+    }
 }
