@@ -38,7 +38,22 @@ pub trait SenderChannel {
     /// Seals one segment: `data` (at most [`SEGMENT_DATA`](crate::limits::SEGMENT_DATA) bytes with `padding`) and
     /// `padding` zero bytes. Positions are new in the order 0, 1, 2 …; an earlier one may be sealed again with the same
     /// plaintext, other plaintext is [`ChannelError::PlaintextDiffers`].
-    fn seal_segment(&mut self, position: u32, data: &[u8], padding: usize) -> Result<Vec<u8>, ChannelError>;
+    ///
+    /// The ciphertext is appended to `out`, where its frame is built; on an error `out` is as it was.
+    fn seal_segment_into(
+        &mut self,
+        position: u32,
+        data: &[u8],
+        padding: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ChannelError>;
+
+    /// [`seal_segment_into`](Self::seal_segment_into) a vector of its own.
+    fn seal_segment(&mut self, position: u32, data: &[u8], padding: usize) -> Result<Vec<u8>, ChannelError> {
+        let mut ciphertext = Vec::new();
+        self.seal_segment_into(position, data, padding, &mut ciphertext)?;
+        Ok(ciphertext)
+    }
 
     /// Seals the [`Trailer`] at the position after the last segment.
     fn seal_final(&mut self, position: u32) -> Result<Vec<u8>, ChannelError>;

@@ -13,6 +13,8 @@ pub const SEGMENT_PLAINTEXT: usize = 64 * 1024;
 pub const SEGMENT_DATA: usize = SEGMENT_PLAINTEXT - 4;
 /// AEAD tag, RFC 8439 section 2.8.
 pub const TAG: usize = 16;
+/// Bytes of a segment's ciphertext that are neither data nor padding.
+pub const SEGMENT_OVERHEAD: usize = SEGMENT_PLAINTEXT - SEGMENT_DATA + TAG;
 /// Largest body of a segment frame: position, ciphertext, tag.
 pub const MAX_SEGMENT_BODY: usize = 4 + SEGMENT_PLAINTEXT + TAG;
 /// Plaintext of the final segment: a trailer of fixed size, so that its presence of an identity does not show.

@@ -23,9 +23,9 @@ use plan::{Piece, Plan};
 use replies::Replies;
 
 use crate::channel::{ChannelError, SenderChannel};
-use crate::limits::{IDLE_TIMEOUT, SEGMENT_DATA};
+use crate::limits::{IDLE_TIMEOUT, SEGMENT_DATA, SEGMENT_OVERHEAD};
 use crate::time::{Millis, Now};
-use crate::wire::frame::{FrameType, encode_frame, encode_segment};
+use crate::wire::frame::{FrameType, build_segment, encode_frame, encode_segment};
 use crate::wire::hop::Open;
 use crate::wire::refusal::StreamRefusal;
 use crate::wire::reply::Reply;
@@ -198,6 +198,11 @@ impl<C: SenderChannel> SenderStream<C> {
         self.actions.pop_front()
     }
 
+    /// Whether something is to be done that takes no more room in the transport than was there before.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Millis> {
         (!self.is_done()).then_some(self.deadline)
@@ -254,8 +259,10 @@ impl<C: SenderChannel> SenderStream<C> {
     }
 
     fn send_segment(&mut self, position: u32, data: &[u8], padding: usize) -> Result<(), ChannelError> {
-        let ciphertext = self.channel.seal_segment(position, data, padding)?;
-        self.actions.push_back(SenderAction::Send(encode_segment(FrameType::Segment, position, &ciphertext)));
+        let channel = &mut self.channel;
+        let size = SEGMENT_OVERHEAD + data.len() + padding;
+        let frame = build_segment(position, size, |out| channel.seal_segment_into(position, data, padding, out))?;
+        self.actions.push_back(SenderAction::Send(frame));
         Ok(())
     }
 

@@ -108,14 +108,21 @@ impl SenderChannel for ToySender {
         &self.hello
     }
 
-    fn seal_segment(&mut self, position: u32, data: &[u8], padding: usize) -> Result<Vec<u8>, ChannelError> {
+    fn seal_segment_into(
+        &mut self,
+        position: u32,
+        data: &[u8],
+        padding: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ChannelError> {
         let mut plaintext = u32::try_from(data.len()).expect("small").to_le_bytes().to_vec();
         plaintext.extend_from_slice(data);
         plaintext.resize(plaintext.len() + padding, 0);
         if !self.sealed.contains_key(&position) {
             self.content.extend_from_slice(data);
         }
-        self.seal(position, false, plaintext)
+        out.extend_from_slice(&self.seal(position, false, plaintext)?);
+        Ok(())
     }
 
     fn seal_final(&mut self, position: u32) -> Result<Vec<u8>, ChannelError> {

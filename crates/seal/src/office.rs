@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rand::CryptoRng;
 use schleuse_protocol::channel::{ChannelError, OfficeChannel, OfficeSeal, Opened, OpenedHello};
-use schleuse_protocol::limits::{SEGMENT_PLAINTEXT, TAG};
+use schleuse_protocol::limits::SEGMENT_PLAINTEXT;
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::hello::{ContentHash, Encapsulated, Hello, Identity, Trailer, unpad_fixed};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
@@ -105,8 +105,8 @@ pub struct Connection {
     segments: SegmentCipher,
     shape: Shape,
     hasher: Sha256,
-    /// The plaintext of the segment at hand; one buffer for all of them, wiped at the end.
-    plaintext: Zeroizing<Vec<u8>>,
+    /// The plaintext of the segment at hand; one buffer for all of them, wiped at the end. Made with the first segment.
+    buffer: Zeroizing<Vec<u8>>,
     is_finished: bool,
     binding: Binding,
     reply_secret: ReplySecret,
@@ -120,7 +120,7 @@ impl Connection {
             segments: SegmentCipher::new(segments),
             shape: Shape::default(),
             hasher: Sha256::new(),
-            plaintext: Zeroizing::new(Vec::new()),
+            buffer: Zeroizing::new(Vec::new()),
             is_finished: false,
             binding,
             reply_secret,
@@ -129,34 +129,43 @@ impl Connection {
         }
     }
 
-    /// Opens what must stand at the next position into the buffer.
-    fn open_next(&mut self, position: u32, last: Last, ciphertext: &[u8]) -> Result<(), ChannelError> {
+    /// Opens what must stand at the next position.
+    fn open_next(&mut self, position: u32, last: Last, ciphertext: &[u8]) -> Result<Plaintext<'_>, ChannelError> {
         // A frame's position stands in the clear: that it is wrong can be the work of a proxy.
         if self.is_finished || position != self.shape.next() {
             return Err(ChannelError::NotAuthentic);
         }
         // All of it at once: growing later would leave plaintext behind in freed memory.
-        self.plaintext.clear();
-        self.plaintext.reserve_exact(SEGMENT_PLAINTEXT + TAG);
-        self.segments.open(position, last, ciphertext, &mut self.plaintext)
+        if self.buffer.is_empty() {
+            self.buffer = Zeroizing::new(vec![0; SEGMENT_PLAINTEXT]);
+        }
+        let bytes = self.segments.open(position, last, ciphertext, &mut self.buffer)?;
+        Ok(Plaintext { bytes, shape: &mut self.shape, hasher: &mut self.hasher })
     }
+}
+
+/// An opened frame, and what is kept of all of them.
+struct Plaintext<'c> {
+    bytes: &'c [u8],
+    shape: &'c mut Shape,
+    hasher: &'c mut Sha256,
 }
 
 impl OfficeChannel for Connection {
     fn open_segment(&mut self, position: u32, ciphertext: &[u8]) -> Result<u32, ChannelError> {
-        self.open_next(position, Last::No, ciphertext)?;
-        let (data, padding) = split_plaintext(&self.plaintext)?;
-        self.shape.add(data.len(), padding)?;
-        self.hasher.update(data);
+        let Plaintext { bytes, shape, hasher } = self.open_next(position, Last::No, ciphertext)?;
+        let (data, padding) = split_plaintext(bytes)?;
+        shape.add(data.len(), padding)?;
+        hasher.update(data);
         u32::try_from(data.len()).map_err(|_| ChannelError::Malformed)
     }
 
     fn open_final(&mut self, position: u32, ciphertext: &[u8]) -> Result<Trailer, ChannelError> {
-        self.open_next(position, Last::Yes, ciphertext)?;
-        let trailer = open_trailer(&self.plaintext)?;
-        let content_hash = ContentHash(self.hasher.clone().finalize().into());
-        let matches = trailer.length == self.shape.content() && trailer.content_hash == content_hash;
-        if !matches || !self.shape.is_complete() {
+        let Plaintext { bytes, shape, hasher } = self.open_next(position, Last::Yes, ciphertext)?;
+        let trailer = open_trailer(bytes)?;
+        let content_hash = ContentHash(hasher.clone().finalize().into());
+        let matches = trailer.length == shape.content() && trailer.content_hash == content_hash;
+        if !matches || !shape.is_complete() {
             return Err(ChannelError::Malformed);
         }
         self.is_finished = true;

@@ -6,11 +6,11 @@
 //! plaintext of a segment = data length u32 LE | data | zeros, at most 64 KiB
 //! ```
 
-use aead_stream::aead::{self, Buffer};
-use aead_stream::{NewStream, StreamBE32, StreamPrimitive};
-use chacha20poly1305::ChaCha20Poly1305;
+use chacha20poly1305::aead::inout::InOutBuf;
+use chacha20poly1305::aead::{AeadInOut, KeyInit, Tag};
+use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use schleuse_protocol::channel::ChannelError;
-use schleuse_protocol::limits::{SEGMENT_PLAINTEXT, TAG};
+use schleuse_protocol::limits::TAG;
 
 use crate::secret::StorageKey;
 
@@ -25,11 +25,11 @@ pub(crate) enum Last {
 }
 
 /// The AEAD of one attempt's segments and final. `chacha20poly1305` wipes the key on drop.
-pub(crate) struct SegmentCipher(StreamBE32<ChaCha20Poly1305>);
+pub(crate) struct SegmentCipher(ChaCha20Poly1305);
 
 impl SegmentCipher {
     pub(crate) fn new(key: &StorageKey) -> Self {
-        Self(StreamBE32::new(key.expose().into(), &[0; 7].into()))
+        Self(ChaCha20Poly1305::new(key.expose().into()))
     }
 
     /// Appends the ciphertext of one data segment to `out`, encrypting in place; `out` grows at most once.
@@ -45,27 +45,37 @@ impl SegmentCipher {
 
     /// Encrypts what stands in `out` from `start` on, and appends the tag.
     pub(crate) fn seal_tail(&self, position: u32, last: Last, start: usize, out: &mut Vec<u8>) {
-        let mut tail = Tail { bytes: out, start };
-        self.0
-            .encrypt_in_place(position, last == Last::Yes, &[], &mut tail)
-            .expect("a vector takes the tag, and a segment is far below 256 GiB (RFC 8439 section 2.8)");
+        let tag = self
+            .0
+            .encrypt_inout_detached(&nonce(position, last), &[], InOutBuf::from(&mut out[start..]))
+            .expect("a segment is far below 256 GiB (RFC 8439 section 2.8)");
+        out.extend_from_slice(&tag);
     }
 
-    /// Opens a ciphertext into `plaintext`, whose former content is lost. On an error `plaintext` holds nothing of use.
-    pub(crate) fn open(
+    /// Opens a ciphertext into the beginning of `buffer` and returns the plaintext there. What does not fit is longer
+    /// than anything that a sender seals. On an error nothing was written.
+    pub(crate) fn open<'b>(
         &self,
         position: u32,
         last: Last,
         ciphertext: &[u8],
-        plaintext: &mut Vec<u8>,
-    ) -> Result<(), ChannelError> {
-        if ciphertext.len() > SEGMENT_PLAINTEXT + TAG {
-            return Err(ChannelError::NotAuthentic);
-        }
-        plaintext.clear();
-        plaintext.extend_from_slice(ciphertext);
-        self.0.decrypt_in_place(position, last == Last::Yes, &[], plaintext).map_err(|_| ChannelError::NotAuthentic)
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], ChannelError> {
+        let (sealed, tag) = ciphertext.split_last_chunk::<TAG>().ok_or(ChannelError::NotAuthentic)?;
+        let plaintext = buffer.get_mut(..sealed.len()).ok_or(ChannelError::NotAuthentic)?;
+        let between = InOutBuf::new(sealed, &mut *plaintext).expect("both have the same length");
+        self.0
+            .decrypt_inout_detached(&nonce(position, last), &[], between, &Tag::<ChaCha20Poly1305>::from(*tag))
+            .map_err(|_| ChannelError::NotAuthentic)?;
+        Ok(plaintext)
     }
+}
+
+fn nonce(position: u32, last: Last) -> Nonce {
+    let mut nonce = [0; 12];
+    nonce[7..11].copy_from_slice(&position.to_be_bytes());
+    nonce[11] = (last == Last::Yes).into();
+    nonce.into()
 }
 
 /// Splits the plaintext of a data segment into its data and the length of its padding, which must be zeros.
@@ -79,31 +89,39 @@ pub(crate) fn split_plaintext(plaintext: &[u8]) -> Result<(&[u8], usize), Channe
     Ok((data, padding.len()))
 }
 
-/// The end of a vector as a buffer of the AEAD, so that a ciphertext can be made where its frame is built.
-struct Tail<'a> {
-    bytes: &'a mut Vec<u8>,
-    start: usize,
-}
+#[cfg(test)]
+mod tests {
+    use aead_stream::{NewStream, StreamBE32, StreamPrimitive};
 
-impl AsRef<[u8]> for Tail<'_> {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes[self.start..]
+    use super::*;
+
+    #[test]
+    fn it_is_stream_be32() {
+        let stream = StreamBE32::<ChaCha20Poly1305>::new(&[7; 32].into(), &[0; 7].into());
+        let cipher = SegmentCipher::new(&StorageKey::from_bytes(&[7; 32]));
+        for (position, last) in [(0, Last::No), (1, Last::Yes), (0x0102_0304, Last::No), (u32::MAX - 1, Last::Yes)] {
+            let mut sealed = b"head|plaintext".to_vec();
+            cipher.seal_tail(position, last, 5, &mut sealed);
+            assert_eq!(&sealed[..5], b"head|");
+            let is_last = last == Last::Yes;
+            assert_eq!(stream.encrypt(position, is_last, &b"plaintext"[..]).unwrap(), &sealed[5..]);
+
+            let mut buffer = [0; 20];
+            assert_eq!(cipher.open(position, last, &sealed[5..], &mut buffer), Ok(&b"plaintext"[..]));
+            let other = if is_last { Last::No } else { Last::Yes };
+            for (position, last) in [(position, other), (position ^ 1, last)] {
+                assert_eq!(cipher.open(position, last, &sealed[5..], &mut buffer), Err(ChannelError::NotAuthentic));
+            }
+        }
     }
-}
 
-impl AsMut<[u8]> for Tail<'_> {
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..]
-    }
-}
-
-impl Buffer for Tail<'_> {
-    fn extend_from_slice(&mut self, other: &[u8]) -> aead::Result<()> {
-        self.bytes.extend_from_slice(other);
-        Ok(())
-    }
-
-    fn truncate(&mut self, length: usize) {
-        self.bytes.truncate(self.start + length);
+    #[test]
+    fn what_is_too_short_or_too_long_is_not_authentic() {
+        let cipher = SegmentCipher::new(&StorageKey::from_bytes(&[7; 32]));
+        let mut sealed = vec![1; 9];
+        cipher.seal_tail(0, Last::No, 0, &mut sealed);
+        assert_eq!(cipher.open(0, Last::No, &sealed, &mut [0; 8]), Err(ChannelError::NotAuthentic));
+        assert_eq!(cipher.open(0, Last::No, &sealed[..TAG - 1], &mut [0; 9]), Err(ChannelError::NotAuthentic));
+        assert!(cipher.open(0, Last::No, &sealed, &mut [0; 9]).is_ok());
     }
 }

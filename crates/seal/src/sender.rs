@@ -77,9 +77,28 @@ impl Sender {
         })
     }
 
-    /// Like [`seal_segment`](SenderChannel::seal_segment), but appends the ciphertext to `out`, where the caller builds
-    /// a frame. On an error `out` is as it was.
-    pub fn seal_segment_into(
+    /// Seals the trailer once the content has ended.
+    fn finish(&self) -> Result<Finished, ChannelError> {
+        if !self.shape.is_complete() {
+            return Err(ChannelError::Malformed);
+        }
+        let content_hash = ContentHash(self.hasher.clone().finalize().into());
+        let identity = self.identity.as_ref().map(|(member, key)| self.binding.sign(*member, &content_hash, key));
+        let trailer = Trailer { length: self.shape.content(), content_hash, identity };
+        let mut ciphertext = pad_fixed(&trailer, TRAILER_PLAINTEXT).expect("every trailer fits its padding");
+        self.segments.seal_tail(self.shape.next(), Last::Yes, 0, &mut ciphertext);
+        Ok(Finished { content_hash, ciphertext })
+    }
+}
+
+impl SenderChannel for Sender {
+    type Replies = Replies;
+
+    fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    fn seal_segment_into(
         &mut self,
         position: u32,
         data: &[u8],
@@ -109,33 +128,6 @@ impl Sender {
             return Err(ChannelError::PlaintextDiffers);
         }
         Ok(())
-    }
-
-    /// Seals the trailer once the content has ended.
-    fn finish(&self) -> Result<Finished, ChannelError> {
-        if !self.shape.is_complete() {
-            return Err(ChannelError::Malformed);
-        }
-        let content_hash = ContentHash(self.hasher.clone().finalize().into());
-        let identity = self.identity.as_ref().map(|(member, key)| self.binding.sign(*member, &content_hash, key));
-        let trailer = Trailer { length: self.shape.content(), content_hash, identity };
-        let mut ciphertext = pad_fixed(&trailer, TRAILER_PLAINTEXT).expect("every trailer fits its padding");
-        self.segments.seal_tail(self.shape.next(), Last::Yes, 0, &mut ciphertext);
-        Ok(Finished { content_hash, ciphertext })
-    }
-}
-
-impl SenderChannel for Sender {
-    type Replies = Replies;
-
-    fn hello(&self) -> &Hello {
-        &self.hello
-    }
-
-    fn seal_segment(&mut self, position: u32, data: &[u8], padding: usize) -> Result<Vec<u8>, ChannelError> {
-        let mut ciphertext = Vec::new();
-        self.seal_segment_into(position, data, padding, &mut ciphertext)?;
-        Ok(ciphertext)
     }
 
     fn seal_final(&mut self, position: u32) -> Result<Vec<u8>, ChannelError> {

@@ -21,21 +21,20 @@ impl SegmentOpener {
 
     /// The data of the segment at `position`, without padding; wiped when dropped.
     pub fn open_segment(&self, position: u32, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChannelError> {
-        let mut data = self.open(position, Last::No, ciphertext)?;
-        let length = split_plaintext(&data)?.0.len();
-        data.copy_within(LENGTH_FIELD..LENGTH_FIELD + length, 0);
-        data.truncate(length);
-        Ok(data)
+        let mut buffer = buffer_for(ciphertext);
+        let length = split_plaintext(self.0.open(position, Last::No, ciphertext, &mut buffer)?)?.0.len();
+        buffer.copy_within(LENGTH_FIELD..LENGTH_FIELD + length, 0);
+        buffer.truncate(length);
+        Ok(buffer)
     }
 
     /// The trailer in the final at `position`.
     pub fn open_final(&self, position: u32, ciphertext: &[u8]) -> Result<Trailer, ChannelError> {
-        open_trailer(&self.open(position, Last::Yes, ciphertext)?)
+        open_trailer(self.0.open(position, Last::Yes, ciphertext, &mut buffer_for(ciphertext))?)
     }
+}
 
-    fn open(&self, position: u32, last: Last, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChannelError> {
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(ciphertext.len().min(SEGMENT_PLAINTEXT + TAG)));
-        self.0.open(position, last, ciphertext, &mut plaintext)?;
-        Ok(plaintext)
-    }
+/// Room for the plaintext, at most that of a segment.
+fn buffer_for(ciphertext: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(vec![0; ciphertext.len().saturating_sub(TAG).min(SEGMENT_PLAINTEXT)])
 }

@@ -7,6 +7,10 @@ use crate::limits::{MAX_HEADER, MAX_SEGMENT_BODY, REPLY_PLAINTEXT, TAG};
 
 /// Bytes before a frame's body.
 pub const FRAME_HEAD: usize = 5;
+/// Bytes of the position before a segment's ciphertext.
+const POSITION: usize = 4;
+/// How much more of a body is reserved than has come.
+const AHEAD: usize = 4;
 
 /// The types of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +57,7 @@ impl FrameType {
             Self::Incoming => super::hop::Incoming::MAX,
             Self::Hello => super::hello::Hello::MAX,
             Self::Segment => MAX_SEGMENT_BODY,
-            Self::Final => 4 + crate::limits::TRAILER_PLAINTEXT + TAG,
+            Self::Final => POSITION + crate::limits::TRAILER_PLAINTEXT + TAG,
             Self::ReplyStart => 32,
             Self::Reply => REPLY_PLAINTEXT + TAG,
             Self::Control => MAX_HEADER,
@@ -78,8 +82,14 @@ impl Frame {
 
     /// Splits a segment's body into position and ciphertext.
     pub fn segment(&self) -> Result<(u32, &[u8]), WireError> {
-        let (position, ciphertext) = self.body.split_first_chunk::<4>().ok_or(WireError::Malformed)?;
+        let (position, ciphertext) = self.body.split_first_chunk::<POSITION>().ok_or(WireError::Malformed)?;
         Ok((u32::from_le_bytes(*position), ciphertext))
+    }
+
+    /// The ciphertext of a segment's body, where it stands.
+    pub fn into_ciphertext(mut self) -> Vec<u8> {
+        self.body.drain(..POSITION.min(self.body.len()));
+        self.body
     }
 }
 
@@ -91,6 +101,27 @@ pub fn encode_frame<T: Wire>(frame_type: FrameType, value: &T) -> Vec<u8> {
 /// A whole segment or final frame.
 pub fn encode_segment(frame_type: FrameType, position: u32, ciphertext: &[u8]) -> Vec<u8> {
     encode_raw(frame_type, &[&position.to_le_bytes(), ciphertext])
+}
+
+/// A whole segment frame whose ciphertext, of about `size` bytes, is appended by `seal`: so it is made where it stays.
+///
+/// # Panics
+/// If `seal` appends more than a segment's body may have.
+pub fn build_segment<E>(
+    position: u32,
+    size: usize,
+    seal: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
+    let mut bytes = Vec::with_capacity(FRAME_HEAD + POSITION + size);
+    bytes.push(FrameType::Segment as u8);
+    bytes.extend_from_slice(&[0; FRAME_HEAD - 1]);
+    bytes.extend_from_slice(&position.to_le_bytes());
+    seal(&mut bytes)?;
+    let length = bytes.len() - FRAME_HEAD;
+    assert!(length <= FrameType::Segment.max_body(), "a segment frame of {length} bytes");
+    let length_field = u32::try_from(length).expect("limits are far below 4 GiB");
+    bytes[1..FRAME_HEAD].copy_from_slice(&length_field.to_le_bytes());
+    Ok(bytes)
 }
 
 /// A whole frame around the concatenation of `parts`.
@@ -148,6 +179,11 @@ impl FrameReader {
         }
         let Some((frame_type, wanted, mut body)) = self.body.take() else { return Ok(None) };
         let take = (wanted - body.len()).min(input.len());
+        // Grows with what arrives, but not so often that all of it is copied again and again.
+        let came = body.len() + take;
+        if came > body.capacity() {
+            body.reserve_exact(wanted.min(AHEAD * came) - body.len());
+        }
         body.extend_from_slice(&input[..take]);
         *input = &input[take..];
         if body.len() < wanted {
@@ -184,6 +220,7 @@ impl FrameReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SEGMENT_PLAINTEXT;
 
     #[test]
     fn a_claimed_length_reserves_next_to_nothing() {
@@ -194,6 +231,33 @@ mod tests {
         let (_, wanted, body) = reader.body.unwrap();
         assert_eq!(wanted, MAX_SEGMENT_BODY);
         assert!(body.capacity() <= 2048);
+    }
+
+    #[test]
+    fn a_body_reserves_a_few_times_of_what_has_come() {
+        let mut frame = encode_segment(FrameType::Segment, 7, &[1; SEGMENT_PLAINTEXT + TAG]);
+        frame.push(FrameType::Final as u8);
+        let mut reader = FrameReader::new();
+        for (index, byte) in frame[..frame.len() - 2].iter().enumerate() {
+            assert_eq!(reader.read(&mut core::slice::from_ref(byte)), Ok(None));
+            let capacity = reader.body.as_ref().map_or(0, |(_, _, body)| body.capacity());
+            assert!(capacity <= 2048.max(AHEAD * index), "{capacity} after {index}");
+        }
+        let whole = reader.read(&mut &frame[frame.len() - 2..]).unwrap().unwrap();
+        assert_eq!(whole.segment().unwrap().0, 7);
+        assert_eq!(whole.body.capacity(), MAX_SEGMENT_BODY, "nothing more than it has");
+        assert_eq!(whole.into_ciphertext(), [1; SEGMENT_PLAINTEXT + TAG]);
+    }
+
+    #[test]
+    fn a_segment_can_be_sealed_where_its_frame_is() {
+        let seal = |out: &mut Vec<u8>| {
+            out.extend_from_slice(&[0xaa, 0xbb]);
+            Ok::<_, ()>(())
+        };
+        let built = build_segment(0x0102, 2, seal).unwrap();
+        assert_eq!(built, encode_segment(FrameType::Segment, 0x0102, &[0xaa, 0xbb]));
+        assert_eq!(build_segment(0, 2, |_| Err(())), Err(()));
     }
 
     #[test]
