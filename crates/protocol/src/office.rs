@@ -71,12 +71,13 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
 
     /// Bytes of the stream, in order, cut anyhow.
     pub fn handle_data(&mut self, bytes: &[u8], now: Now) {
-        if self.is_done() || bytes.is_empty() {
+        if self.is_done() || bytes.is_empty() || self.input.has_ended() {
             return;
         }
-        self.input.push(bytes);
         self.renew(now);
-        self.advance(now);
+        let mut fresh = bytes;
+        self.take_frames(&mut fresh, now);
+        self.input.keep(fresh);
     }
 
     /// The peer ended its side (FIN).
@@ -206,11 +207,16 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         }
     }
 
-    /// Takes frames from the input as long as the state wants them.
+    /// Goes on with what is pending.
     fn advance(&mut self, now: Now) {
+        self.take_frames(&mut &[][..], now);
+    }
+
+    /// Takes frames, of what is pending and then of `fresh`, as long as the state wants them.
+    fn take_frames(&mut self, fresh: &mut &[u8], now: Now) {
         while self.state.takes_frames() {
-            match self.input.next_frame() {
-                Ok(Some(frame)) => self.handle_frame(&frame, now),
+            match self.input.next_frame(fresh) {
+                Ok(Some(frame)) => self.handle_frame(frame, now),
                 Ok(None) => {
                     // protocol.md 8.6: an end without the final frame is an aborted attempt
                     if self.input.has_ended() {
@@ -223,12 +229,12 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         }
     }
 
-    fn handle_frame(&mut self, frame: &Frame, now: Now) {
+    fn handle_frame(&mut self, frame: Frame, now: Now) {
         match core::mem::replace(&mut self.state, State::Done) {
-            State::AwaitIncoming => self.look_up(frame),
-            State::AwaitHello(AwaitHello { found }) => self.open_hello(&found, frame, now),
+            State::AwaitIncoming => self.look_up(&frame),
+            State::AwaitHello(AwaitHello { found }) => self.open_hello(&found, &frame, now),
             State::Receiving(receiving) => self.receive(receiving, frame, now),
-            State::Comparing(comparing) => self.compare(comparing, frame),
+            State::Comparing(comparing) => self.compare(comparing, &frame),
             waiting => self.state = waiting,
         }
     }

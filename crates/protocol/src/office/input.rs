@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use crate::wire::frame::{Frame, FrameError, FrameReader};
 
-/// Cuts the stream into frames, on demand. It holds at most what the shell passed in one go while data was wanted, and
-/// one incomplete frame.
+/// Cuts the stream into frames, on demand. Bytes that just came are cut where they are; only what nobody wants yet is
+/// kept: at most what the shell passed in one go while data was wanted, and one incomplete frame.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     frames: FrameReader,
@@ -14,12 +14,6 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        if !self.ended {
-            self.pending.extend_from_slice(bytes);
-        }
-    }
-
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
@@ -28,11 +22,22 @@ impl Input {
         self.ended
     }
 
-    pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
-        let mut rest = self.pending.as_slice();
-        let frame = self.frames.read(&mut rest);
-        let consumed = self.pending.len() - rest.len();
-        self.pending.drain(..consumed);
-        frame
+    /// The next frame of what is pending and then of `fresh`, which is shortened by what was taken.
+    pub(super) fn next_frame(&mut self, fresh: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
+        if !self.pending.is_empty() {
+            let mut rest = self.pending.as_slice();
+            let frame = self.frames.read(&mut rest)?;
+            let consumed = self.pending.len() - rest.len();
+            self.pending.drain(..consumed);
+            if frame.is_some() {
+                return Ok(frame);
+            }
+        }
+        self.frames.read(fresh)
+    }
+
+    /// Keeps what was not taken.
+    pub(super) fn keep(&mut self, fresh: &[u8]) {
+        self.pending.extend_from_slice(fresh);
     }
 }

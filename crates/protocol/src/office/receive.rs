@@ -27,8 +27,8 @@ fn piece(frame: &Frame, expected: u32) -> Option<Piece<'_>> {
 
 impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     /// protocol.md 8.5: position by position, nothing twice, nothing left out.
-    pub(super) fn receive(&mut self, mut receiving: Receiving<S>, frame: &Frame, now: Now) {
-        match piece(frame, receiving.expected) {
+    pub(super) fn receive(&mut self, mut receiving: Receiving<S>, frame: Frame, now: Now) {
+        match piece(&frame, receiving.expected) {
             // What a proxy did must not look like the sender's fault: it may send the same bytes on another route.
             None => self.reset(StreamRefusal::Refused),
             Some(Piece::Final(ciphertext)) => self.finish(receiving, ciphertext, now),
@@ -47,7 +47,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
                     ticket: receiving.session.id(),
                     attempt: receiving.session.intro.attempt,
                     position: receiving.expected,
-                    ciphertext: ciphertext.to_vec(),
+                    ciphertext: frame.into_ciphertext(),
                     data_len,
                 });
                 receiving.expected += 1;
