@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{Chunk, Connection, ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
-use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
+use schleuse_protocol::limits::{SEGMENT_DATA, SEGMENT_PLAINTEXT, VERSION};
 use schleuse_protocol::sender::{SenderAction, SenderError, SenderEvent, SenderFailure, SenderStream, Start};
 use schleuse_protocol::wire::hop::Open;
 use schleuse_protocol::wire::receipt::Receipt;
@@ -22,6 +22,10 @@ use crate::progress::Meter;
 
 /// Bytes of a reply that are read at once; replies are small.
 const READ: usize = 4096;
+
+/// While more than this waits to be written, nothing more is sealed: so the next segment is ready when the transport can
+/// take it, and a short content is handed over as a whole.
+const QUEUE: usize = SEGMENT_PLAINTEXT;
 
 /// What a try needs. The channel comes and goes, because its bytes must be the same on the next way.
 pub(crate) struct Attempt<'a> {
@@ -111,16 +115,12 @@ impl Stream<'_> {
         (self.machine.into_channel(), ended)
     }
 
-    /// Carries out what the machine wants, up to the first bytes to be written: it makes more only when asked.
+    /// Carries out what the machine wants. It makes more to be sent only when asked, so it is asked only when there is
+    /// room for it.
     fn act(&mut self) -> Option<Ended> {
-        while let Some(action) = self.machine.poll_action() {
-            match action {
-                SenderAction::Send(bytes) => {
-                    self.up.queue(bytes);
-                    if !self.up.is_written() {
-                        return None;
-                    }
-                }
+        while self.up.has_room() || self.machine.has_actions() {
+            match self.machine.poll_action()? {
+                SenderAction::Send(bytes) => self.up.queue(bytes),
                 SenderAction::FinishStream => self.up.finish_when_written(),
                 SenderAction::Event(event) => {
                     if let Some(ended) = self.on_event(event) {
@@ -147,13 +147,14 @@ impl Stream<'_> {
 
     async fn next_turn(&mut self, proxy: &mut ProxyCheck) -> Turn {
         let Self { machine, up, recv, answer_due, attempt } = self;
-        let idle = up.is_written() && !up.stopped;
-        let wanted = machine.wanted().filter(|position| idle && attempt.content.has_room_for(*position));
+        let takes = up.has_room() && !up.stopped;
+        let wanted = machine.wanted().filter(|position| takes && attempt.content.has_room_for(*position));
         let position = wanted.unwrap_or_default();
         tokio::select! {
+            biased;
             read = read(recv) => Turn::Read(read),
-            written = up.write(), if !up.is_written() => Turn::Written(written),
             segment = attempt.content.segment(position), if wanted.is_some() => Turn::Segment(position, segment),
+            written = up.write(), if !up.is_written() => Turn::Written(written),
             () = attempt.clock.sleep_until_some(machine.poll_timeout()) => Turn::Timer,
             () = proxy.over(), if !proxy.done => Turn::ProxyCheck,
             () = sleep_until_some(*answer_due) => Turn::NoAnswer,
@@ -233,6 +234,8 @@ async fn read(recv: &mut Option<RecvStream>) -> Result<Option<Chunk>, ReadError>
 struct Up {
     send: SendStream,
     pending: Vec<Bytes>,
+    /// Bytes in `pending`.
+    queued: usize,
     finish: bool,
     finished: bool,
     /// The other side reads no more.
@@ -241,13 +244,18 @@ struct Up {
 
 impl Up {
     fn new(send: SendStream) -> Self {
-        Self { send, pending: Vec::new(), finish: false, finished: false, stopped: false }
+        Self { send, pending: Vec::new(), queued: 0, finish: false, finished: false, stopped: false }
     }
 
     fn queue(&mut self, bytes: Vec<u8>) {
         if !self.stopped {
+            self.queued += bytes.len();
             self.pending.push(Bytes::from(bytes));
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.queued < QUEUE
     }
 
     fn is_written(&self) -> bool {
@@ -260,6 +268,7 @@ impl Up {
 
     fn written(&mut self, written: Written) {
         self.pending.drain(..written.chunks);
+        self.queued -= written.bytes;
         self.finish_if_due();
     }
 
@@ -279,6 +288,7 @@ impl Up {
     fn stop(&mut self) {
         self.stopped = true;
         self.pending.clear();
+        self.queued = 0;
     }
 
     /// The answer is there: what was not written is of no use to anybody.
