@@ -66,6 +66,12 @@ impl Client {
         self.shared.pool.close().await;
     }
 
+    /// Whether there is an outer proxy besides this one.
+    pub(crate) fn knows_another_outer(&self, outer: MemberId) -> bool {
+        let now = self.shared.clock.unix();
+        self.directory().outers().any(|other| other.id != outer && other.is_valid_at(now))
+    }
+
     /// A new sealed connection under this attempt number.
     pub(crate) fn seal(&self, admitted: &Admitted, length: Option<u64>, attempt: u64) -> Result<Sender, SendError> {
         let Shared { identity, language, .. } = &*self.shared;

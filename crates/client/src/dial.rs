@@ -1,17 +1,16 @@
 //! Reaching an outer proxy: one connection to each, shared by all sendings; when one does not answer, the next is tried
 //! beside it (in the manner of RFC 8305, "Happy Eyeballs").
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quinn::{Connection, Endpoint, VarInt};
-use schleuse_directory::VerifiedDirectory;
+use schleuse_directory::{Role, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_transport::endpoint::{BindError, Limits, client_config, dial_only};
-use schleuse_transport::tls::{self, Roots, TlsError, peer_fingerprint, server_name};
+use schleuse_transport::tls::{self, Fingerprint, Roots, TlsError, peer_fingerprint, server_name};
 use tokio::task::JoinSet;
 
 /// How long an outer proxy has a head start before the next is dialled too.
@@ -24,7 +23,8 @@ pub(crate) struct Pool {
     config: quinn::ClientConfig,
     /// Made with the first dial, because that happens inside a runtime.
     endpoint: Mutex<Option<Endpoint>>,
-    links: Mutex<HashMap<MemberId, Connection>>,
+    /// One to each outer proxy, the first dialled first.
+    links: Mutex<Vec<Link>>,
     /// Whoever dials holds it; the others wait for the connection instead of making one each.
     dialling: tokio::sync::Mutex<()>,
     /// Clients begin with different proxies, so that these share the work.
@@ -36,6 +36,7 @@ pub(crate) struct Pool {
 pub(crate) struct Link {
     pub(crate) outer: MemberId,
     pub(crate) connection: Connection,
+    key: Fingerprint,
 }
 
 impl Pool {
@@ -58,26 +59,25 @@ impl Pool {
         now: UnixSeconds,
         patience: Duration,
     ) -> Result<Link, DialError> {
-        let candidates = self.candidates(directory, avoid, now);
-        if let Some(link) = self.living(&candidates, avoid) {
+        if let Some(link) = self.living(directory, avoid, now) {
             return Ok(link);
         }
         let _dialling = self.dialling.lock().await;
-        if let Some(link) = self.living(&candidates, avoid) {
+        if let Some(link) = self.living(directory, avoid, now) {
             return Ok(link);
         }
         let endpoint = self.endpoint()?;
+        let candidates = self.candidates(directory, avoid, now);
         let link = race(&endpoint, candidates, patience.min(DIAL_TIMEOUT)).await?;
-        lock(&self.links).insert(link.outer, link.connection.clone());
+        let mut links = lock(&self.links);
+        links.retain(|other| other.outer != link.outer);
+        links.push(link.clone());
         Ok(link)
     }
 
     /// Uses this connection for nothing new. Streams that run on it may still finish; it closes with the last of them.
     pub(crate) fn forget(&self, link: &Link) {
-        let mut links = lock(&self.links);
-        if links.get(&link.outer).is_some_and(|held| held.stable_id() == link.connection.stable_id()) {
-            links.remove(&link.outer);
-        }
+        lock(&self.links).retain(|held| held.connection.stable_id() != link.connection.stable_id());
     }
 
     /// Closes all connections and waits until the peers were told.
@@ -109,16 +109,17 @@ impl Pool {
         (0..most).flat_map(nth).collect()
     }
 
-    /// Only connections to proxies that the directory still has, under a key that it still pins.
-    fn living(&self, candidates: &[Candidate], avoid: Option<MemberId>) -> Option<Link> {
+    /// Only connections to proxies that the directory still has, under a key that it still pins. Every sending asks, so
+    /// this must not take longer in a large network.
+    fn living(&self, directory: &VerifiedDirectory, avoid: Option<MemberId>, now: UnixSeconds) -> Option<Link> {
         let mut links = lock(&self.links);
-        links.retain(|_, connection| connection.close_reason().is_none());
-        let usable = |candidate: &&Candidate| Some(candidate.outer) != avoid;
-        candidates.iter().filter(usable).find_map(|candidate| {
-            let connection = links.get(&candidate.outer)?;
-            let pinned = peer_fingerprint(connection).is_some_and(|key| candidate.pins.contains(&key));
-            pinned.then(|| Link { outer: candidate.outer, connection: connection.clone() })
-        })
+        links.retain(|link| link.connection.close_reason().is_none());
+        let is_usable = |link: &&Link| {
+            let outer = directory.member(&link.outer).filter(|member| member.role == Role::Outer);
+            Some(link.outer) != avoid
+                && outer.is_some_and(|outer| outer.is_valid_at(now) && outer.has_fingerprint(&link.key))
+        };
+        links.iter().find(is_usable).cloned()
     }
 
     fn endpoint(&self) -> Result<Endpoint, DialError> {
@@ -178,14 +179,14 @@ async fn race(endpoint: &Endpoint, candidates: Vec<Candidate>, patience: Duratio
 async fn dial(endpoint: Endpoint, candidate: Candidate, patience: Duration) -> Result<Link, DialFailure> {
     let outer = candidate.outer;
     let problem = match tokio::time::timeout(patience, dial_in_time(&endpoint, &candidate)).await {
-        Ok(Ok(connection)) => return Ok(Link { outer, connection }),
+        Ok(Ok((connection, key))) => return Ok(Link { outer, connection, key }),
         Ok(Err(problem)) => problem,
         Err(_elapsed) => DialProblem::NoAnswer,
     };
     Err(DialFailure { outer, address: candidate.address, problem })
 }
 
-async fn dial_in_time(endpoint: &Endpoint, candidate: &Candidate) -> Result<Connection, DialProblem> {
+async fn dial_in_time(endpoint: &Endpoint, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialProblem> {
     let resolved = tokio::net::lookup_host(&candidate.address).await.map_err(|_| DialProblem::UnknownAddress)?;
     let name = server_name(candidate.outer.as_str());
     let mut problem = DialProblem::UnknownAddress;
@@ -204,12 +205,14 @@ async fn connect(endpoint: &Endpoint, address: SocketAddr, name: &str) -> Result
 }
 
 /// The certificate chain is verified already; this says *which* key the directory expects behind the name.
-fn check_pin(connection: Connection, candidate: &Candidate) -> Result<Connection, DialProblem> {
-    if peer_fingerprint(&connection).is_some_and(|key| candidate.pins.contains(&key)) {
-        return Ok(connection);
+fn check_pin(connection: Connection, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialProblem> {
+    match peer_fingerprint(&connection).filter(|key| candidate.pins.contains(key)) {
+        Some(key) => Ok((connection, key)),
+        None => {
+            connection.close(VarInt::from_u32(0), b"");
+            Err(DialProblem::WrongKey)
+        }
     }
-    connection.close(VarInt::from_u32(0), b"");
-    Err(DialProblem::WrongKey)
 }
 
 /// Why no outer proxy could be used.

@@ -80,12 +80,11 @@ impl Sending {
         let now = client.shared.clock.unix();
         let directory = client.directory();
         let admitted = admit(&ticket, &directory, client.member(), kind.as_deref(), now)?;
-        let outers = directory.outers().filter(|outer| outer.is_valid_at(now)).count();
         let channel = client.seal(&admitted, content.length(), client.shared.clock.unix_micros())?;
         let delivery = Delivery {
             office: ticket.body().office,
             meter: Meter::new(content.length(), on_progress),
-            ways: Ways::new(admitted.routes.clone(), outers),
+            ways: Ways::new(admitted.routes.clone()),
             backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(5)),
             superseded: false,
             answer_within: FIRST_ANSWER,
@@ -206,7 +205,9 @@ impl Delivery {
             }
             Ended::Refused(Refusal { reason: Reason::TryLater, .. }) => Interruption::TryLater,
             Ended::Refused(refusal) => return Err(SendError::Office(refusal)),
-            Ended::RefusedOnTheWay if self.ways.refused(outer) => return Ok(Next::Again),
+            Ended::RefusedOnTheWay if self.ways.refused(outer, || self.client.knows_another_outer(outer)) => {
+                return Ok(Next::Again);
+            }
             Ended::RefusedOnTheWay => return Err(SendError::Refused { office: self.office }),
             Ended::BadReceipt => return Err(SendError::BadAnswer { office: self.office }),
             Ended::ContentChanged => return Err(ContentError::Changed.into()),
@@ -240,15 +241,14 @@ struct Ways {
     untried: usize,
     /// Which outer proxy refused which route.
     refusals: HashSet<(MemberId, usize)>,
-    /// Outer proxies that are still to be believed more than one that refuses everything.
-    second_opinions: usize,
+    /// Whether a second outer proxy was asked, because one alone refuses everything.
+    second_opinion: bool,
 }
 
 impl Ways {
-    /// `outers` is how many outer proxies there are.
-    fn new(routes: Vec<Route>, outers: usize) -> Self {
-        let second_opinions = outers.saturating_sub(1).min(1);
-        Self { untried: routes.len(), routes, current: 0, avoid: None, refusals: HashSet::new(), second_opinions }
+    fn new(routes: Vec<Route>) -> Self {
+        let (untried, refusals) = (routes.len(), HashSet::new());
+        Self { untried, routes, current: 0, avoid: None, refusals, second_opinion: false }
     }
 
     fn route(&self) -> Route {
@@ -257,15 +257,15 @@ impl Ways {
 
     /// This route was refused without a reason, which anybody on the way can do. Final only when every route is refused
     /// over two outer proxies, if there are two (protocol.md 9.1): returns whether there is something left to try.
-    fn refused(&mut self, outer: MemberId) -> bool {
+    fn refused(&mut self, outer: MemberId, is_there_another: impl FnOnce() -> bool) -> bool {
         self.refusals.insert((outer, self.current));
         if self.next_route(outer) {
             return true;
         }
-        if self.second_opinions == 0 {
+        if self.second_opinion || !is_there_another() {
             return false;
         }
-        self.second_opinions -= 1;
+        self.second_opinion = true;
         (self.current, self.avoid) = (0, Some(outer));
         true
     }

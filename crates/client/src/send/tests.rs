@@ -8,7 +8,7 @@ fn route(inner: &str) -> Route {
 }
 
 fn ways(inners: &[&str]) -> Ways {
-    Ways::new(inners.iter().copied().map(route).collect(), 2)
+    Ways::new(inners.iter().copied().map(route).collect())
 }
 
 fn member(name: &str) -> MemberId {
@@ -36,7 +36,7 @@ fn a_silent_proxy_is_avoided_and_the_route_kept() {
 fn a_proxy_is_not_asked_again_for_a_route_that_it_refused() {
     let mut ways = ways(&["inner-1", "inner-2", "inner-3"]);
     ways.interrupted(Interruption::OfficeAway, member("outer-1"));
-    assert!(ways.refused(member("outer-1")));
+    assert!(ways.refused(member("outer-1"), || true));
     assert_eq!(ways.route().inner, member("inner-3"));
     ways.interrupted(Interruption::OfficeAway, member("outer-1"));
     assert_eq!(ways.route().inner, member("inner-1"));
@@ -47,18 +47,17 @@ fn a_proxy_is_not_asked_again_for_a_route_that_it_refused() {
 #[test]
 fn one_outer_proxy_alone_cannot_make_a_refusal_final() {
     let mut ways = ways(&["inner-1", "inner-2"]);
-    assert!(ways.refused(member("outer-1")));
-    assert!(ways.refused(member("outer-1")));
+    assert!(ways.refused(member("outer-1"), || true));
+    assert!(ways.refused(member("outer-1"), || true));
     assert_eq!((ways.route().inner, ways.avoid), (member("inner-1"), Some(member("outer-1"))));
-    assert!(ways.refused(member("outer-2")));
+    assert!(ways.refused(member("outer-2"), || true));
     assert_eq!(ways.route().inner, member("inner-2"));
-    assert!(!ways.refused(member("outer-2")));
+    assert!(!ways.refused(member("outer-2"), || true));
 }
 
 #[test]
 fn the_only_outer_proxy_is_believed() {
-    let mut ways = Ways::new(vec![route("inner-1")], 1);
-    assert!(!ways.refused(member("outer-1")));
+    assert!(!ways(&["inner-1"]).refused(member("outer-1"), || false));
 }
 
 #[test]
