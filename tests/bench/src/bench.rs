@@ -135,12 +135,18 @@ pub(crate) fn run_latencies(
     Ok(Timed { latencies, cpu_micros })
 }
 
-/// Has something done that yields seconds.
-pub(crate) fn run_timed(generator: &mut Child, order: &Order) -> Result<f64> {
+/// Has something done that yields seconds. Returns them, and the CPU time that each process which is watched took.
+pub(crate) fn run_timed(
+    generator: &mut Child,
+    order: &Order,
+    watched: impl Fn(&Child) -> Result<Vec<Duration>>,
+) -> Result<(f64, Vec<Duration>)> {
+    let before = watched(generator)?;
     generator.tell(order)?;
     let Said::TookSeconds(seconds) = generator.hear()? else { bail!("no time came") };
+    let after = watched(generator)?;
     let Said::Idle = generator.hear()? else { bail!("the load does not end") };
-    Ok(seconds)
+    Ok((seconds, before.iter().zip(&after).map(|(before, after)| after.saturating_sub(*before)).collect()))
 }
 
 /// Has something done that yields nothing.
@@ -180,8 +186,16 @@ impl Chain {
     /// A closed loop; what is watched are all four processes.
     pub(crate) fn closed(&mut self, order: ClosedLoop) -> Result<Throughput> {
         let Self { server, relays, generator } = self;
-        run_closed(generator, &Order::Closed(order), |generator| {
-            [&relays[0], &relays[1], server, generator].into_iter().map(Child::cpu_time).collect()
-        })
+        run_closed(generator, &Order::Closed(order), |generator| Self::watch(relays, server, generator))
+    }
+
+    /// Something that takes seconds; what is watched are all four processes.
+    pub(crate) fn timed(&mut self, order: &Order) -> Result<(f64, Vec<Duration>)> {
+        let Self { server, relays, generator } = self;
+        run_timed(generator, order, |generator| Self::watch(relays, server, generator))
+    }
+
+    fn watch(relays: &[Child; 2], server: &Child, generator: &Child) -> Result<Vec<Duration>> {
+        [&relays[0], &relays[1], server, generator].into_iter().map(Child::cpu_time).collect()
     }
 }

@@ -16,6 +16,8 @@ use schleuse_seal::keys::SigningKey;
 use schleuse_transport::clock::Clock;
 use serde::{Deserialize, Serialize};
 
+use crate::child::Child;
+
 pub(crate) use daemon::{Daemon, Programs, place_for_data};
 
 /// The one outer proxy.
@@ -95,6 +97,11 @@ impl Network {
         }
         write_directory(&self.root().join(name), &self.root_keys, members)?;
         Ok(name.to_owned())
+    }
+
+    /// CPU time of outer proxy, inner proxy, receiver and the vendors' process so far.
+    pub(crate) fn cpu_times(&self, vendors: &Child) -> Result<Vec<Duration>> {
+        Ok(vec![self.outer.cpu_time()?, self.inner.cpu_time()?, self.receiver.cpu_time()?, vendors.cpu_time()?])
     }
 
     /// CPU time of both proxies so far.

@@ -8,6 +8,9 @@ use crate::report::{Aim, Row};
 use crate::role::Order;
 use crate::stats::Spread;
 
+/// Arrivals per second at which hardly two submissions are under way at the same time.
+const ALONE: f64 = 25.0;
+
 pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
     let full = throughput::submissions(ground, bench, 1)?.per_second;
     let order = Order::Open(bench.plan.open(full / 2.0));
@@ -37,5 +40,18 @@ pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
         .against_with("the naive relays at the same rate", spread(cpu(&naive))?, ratio)
         .aim(Aim::RatioAtMost(1.2));
     bench.report.rows.push(row);
+    alone(bench, ground)
+}
+
+/// What it takes when nobody else is there: the difference to half load is waiting for each other.
+fn alone(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
+    let order = Order::Open(bench.plan.open(ALONE));
+    let naive = ground.chain.open(&order)?;
+    let Ground { network, generator, .. } = &mut *ground;
+    let sealed = run_latencies(generator, &order, || network.proxies_cpu_time())?;
+    for (what, run) in [("naive chain", &naive), ("network", &sealed)] {
+        let p50 = Spread::exactly(run.latencies.percentile(0.5));
+        bench.report.fact("Latency", format!("{what} at {ALONE} arrivals per second, p50"), "µs", p50);
+    }
     Ok(())
 }

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 
 use super::Ground;
 use crate::bench::{Bench, Throughput, run_closed};
-use crate::net::Network;
 use crate::report::{Aim, Row};
 use crate::role::Order;
 use crate::stats::Spread;
@@ -41,10 +40,7 @@ pub(super) fn measure(bench: &mut Bench, ground: &mut Ground) -> Result<()> {
 /// A closed loop of submissions; watched are outer proxy, inner proxy, receiver and generator.
 pub(super) fn submissions(ground: &mut Ground, bench: &Bench, suite: u8) -> Result<Throughput> {
     let Ground { network, generator, .. } = ground;
-    run_closed(generator, &Order::Closed(bench.plan.closed(IN_FLIGHT, suite)), |generator| {
-        let Network { outer, inner, receiver, .. } = &*network;
-        Ok(vec![outer.cpu_time()?, inner.cpu_time()?, receiver.cpu_time()?, generator.cpu_time()?])
-    })
+    run_closed(generator, &Order::Closed(bench.plan.closed(IN_FLIGHT, suite)), |generator| network.cpu_times(generator))
 }
 
 fn against_the_limit(
