@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rand::CryptoRng;
 use schleuse_protocol::channel::{ChannelError, OfficeChannel, OfficeSeal, Opened, OpenedHello};
-use schleuse_protocol::limits::SEGMENT_PLAINTEXT;
+use schleuse_protocol::limits::{SEGMENT_PLAINTEXT, TAG};
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::hello::{ContentHash, Encapsulated, Hello, Identity, Trailer, unpad_fixed};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
@@ -105,7 +105,8 @@ pub struct Connection {
     segments: SegmentCipher,
     shape: Shape,
     hasher: Sha256,
-    /// The plaintext of the segment at hand; one buffer for all of them, wiped at the end. Made with the first segment.
+    /// The plaintext of the segment at hand; one buffer for all of them, wiped at the end, and as long as the longest: wiping takes
+    /// time.
     buffer: Zeroizing<Vec<u8>>,
     is_finished: bool,
     binding: Binding,
@@ -135,9 +136,10 @@ impl Connection {
         if self.is_finished || position != self.shape.next() {
             return Err(ChannelError::NotAuthentic);
         }
-        // All of it at once: growing later would leave plaintext behind in freed memory.
-        if self.buffer.is_empty() {
-            self.buffer = Zeroizing::new(vec![0; SEGMENT_PLAINTEXT]);
+        // Made anew instead of grown, which would leave plaintext behind in freed memory.
+        let needed = ciphertext.len().saturating_sub(TAG).min(SEGMENT_PLAINTEXT);
+        if self.buffer.len() < needed {
+            self.buffer = Zeroizing::new(vec![0; needed]);
         }
         let bytes = self.segments.open(position, last, ciphertext, &mut self.buffer)?;
         Ok(Plaintext { bytes, shape: &mut self.shape, hasher: &mut self.hasher })
