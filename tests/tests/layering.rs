@@ -55,11 +55,11 @@ const UNREACHABLE: &[(&str, &[&str])] = &[
             "chacha20poly1305",
             "ed25519-dalek",
             "x25519-dalek",
-            "sqlx",
+            "rusqlite",
         ],
     ),
-    ("inner-proxy", &["schleuse-payload", "schleuse-receiver", "schleuse-client", "sqlx"]),
-    ("client", &["sqlx", "schleuse-payload"]),
+    ("inner-proxy", &["schleuse-payload", "schleuse-receiver", "schleuse-client", "rusqlite"]),
+    ("client", &["rusqlite", "schleuse-payload"]),
 ];
 
 struct Graph {

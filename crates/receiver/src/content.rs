@@ -1,4 +1,4 @@
-//! Reading a stored content back, segment by segment: no more than one of them is ever in memory.
+//! Reading a stored content back, segment by segment: of a large one no more than one is ever in memory.
 
 use std::sync::Arc;
 
@@ -8,14 +8,16 @@ use schleuse_seal::SegmentOpener;
 use zeroize::Zeroizing;
 
 use crate::keys::{DamagedRecord, Vault};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoredContent, StoredSegment, UploadId};
 
 /// A submission's content, from its first byte to its last.
 pub struct Content {
     id: TicketId,
     store: Arc<Store>,
     opener: SegmentOpener,
-    upload: String,
+    upload: UploadId,
+    /// Segments from `next` on that were read already.
+    at_hand: std::vec::IntoIter<StoredSegment>,
     segments: u32,
     next: u32,
     length: u64,
@@ -47,18 +49,32 @@ pub enum ContentError {
 impl Content {
     /// The content of a complete submission; `None` if there is none of this name.
     pub(crate) async fn open(store: &Arc<Store>, vault: &Vault, id: TicketId) -> Result<Option<Self>, ContentError> {
-        let Some(stored) = store.content(id).await? else { return Ok(None) };
+        match store.content(id).await? {
+            Some(stored) => Self::of(store, vault, id, stored, Vec::new()).map(Some).map_err(ContentError::from),
+            None => Ok(None),
+        }
+    }
+
+    /// The content of a submission whose row was read, and its first segments with it.
+    pub(crate) fn of(
+        store: &Arc<Store>,
+        vault: &Vault,
+        id: TicketId,
+        stored: StoredContent,
+        first_segments: Vec<StoredSegment>,
+    ) -> Result<Self, DamagedRecord> {
         let key = vault.open_segment_key(id, &stored.key_sealed)?;
-        Ok(Some(Self {
+        Ok(Self {
             id,
             store: Arc::clone(store),
             opener: SegmentOpener::new(&key),
             upload: stored.upload,
+            at_hand: first_segments.into_iter(),
             segments: stored.segments,
             next: 0,
             length: stored.length,
             kind: stored.kind,
-        }))
+        })
     }
 
     /// Bytes in all.
@@ -79,7 +95,11 @@ impl Content {
         while self.next < self.segments {
             let position = self.next;
             self.next += 1;
-            let stored = self.store.segment(&self.upload, position).await?.ok_or(ContentError::Deleted(self.id))?;
+            let stored = match self.at_hand.next() {
+                Some(segment) => Some(segment),
+                None => self.store.segment(self.upload, position).await?,
+            };
+            let stored = stored.ok_or(ContentError::Deleted(self.id))?;
             // The rest is padding.
             if stored.data_len == 0 {
                 continue;

@@ -1,24 +1,28 @@
 //! What was found in a submission, for the inbox: counts and flags, nothing out of the content.
 //!
-//! It is found out after the receipt, beside the streams. A content that cannot be read is kept all the same.
+//! It is found out after the receipt, a page of submissions at a time, and submissions that come in go first. A content
+//! that cannot be read is kept all the same.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use schleuse_payload::{Expectations, Limits, PayloadError, parse_expecting};
-use schleuse_protocol::wire::ticket::TicketId;
 use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, ContentError};
 use crate::core::Core;
-use crate::store::{Command, Outcome};
+use crate::store::{Command, Outcome, StoreError, Summary, Unread};
 
 /// Largest content that is parsed: the parsed form takes a few times as much memory.
 const MAX_PARSED: u64 = 8 * 1024 * 1024;
 /// Most JSON values of one content.
 const MAX_VALUES: u32 = 250_000;
-/// Submissions looked at before asking the store for more.
-const PAGE: u32 = 32;
+/// Submissions that are looked at together.
+const PAGE: u32 = 64;
+/// How long to wait for company of a submission, and for a moment without uploads.
+const GATHER: Duration = Duration::from_millis(250);
+/// How often at most: uploads that never end do not keep the inbox from being filled in.
+const PATIENCE: u32 = 4;
 /// How long to wait after the store failed.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -82,35 +86,23 @@ impl Findings {
     }
 }
 
-/// Looks into every submission that nobody has looked into, one after the other, as they come.
+/// Looks into every submission that nobody has looked into, as they come.
 pub(crate) async fn run(core: Arc<Core>) {
     loop {
-        let mut pause = None;
-        match core.store.without_summary(PAGE).await {
-            Ok(ids) => {
-                let full = ids.len() as u32 == PAGE;
-                for id in ids {
-                    if let Err(error) = look_into(&core, id).await {
-                        tracing::warn!(submission = %id, "cannot look into a submission: {error}");
-                        pause = Some(RETRY);
-                    }
-                    if core.shutdown.is_draining() {
-                        return;
-                    }
-                }
-                if full && pause.is_none() {
-                    continue;
-                }
-            }
+        let again = match look_into_page(&core).await {
+            Ok(is_full) => is_full,
             Err(error) => {
-                tracing::warn!("cannot look for new submissions: {error}");
-                pause = Some(RETRY);
+                tracing::warn!("cannot look into new submissions: {error}");
+                if core.shutdown.unless_draining(tokio::time::sleep(RETRY)).await.is_none() {
+                    return;
+                }
+                true
             }
-        }
+        };
         let more = async {
-            match pause {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => core.completed.notified().await,
+            if !again {
+                core.completed.notified().await;
+                calm(&core).await;
             }
         };
         if core.shutdown.unless_draining(more).await.is_none() {
@@ -119,27 +111,66 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
-async fn look_into(core: &Core, id: TicketId) -> Result<(), ContentError> {
-    let Some(content) = Content::open(&core.store, &core.vault, id).await? else { return Ok(()) };
-    let kind = content.kind();
-    let findings = if content.length() > MAX_PARSED {
-        Findings::unreadable(PayloadError::TooLarge { len: content.length(), max: MAX_PARSED }.code())
-    } else {
-        let expectations = Expectations { now: Some(core.clock.unix().0), ..Expectations::default() };
-        match content.read_to_end().await {
-            // Thousands of guests take a moment; the streams must not wait for it.
-            Ok(bytes) => tokio::task::spawn_blocking(move || Findings::of(kind.as_str(), &bytes, &expectations))
-                .await
-                .unwrap_or_else(|_| Findings::unreadable("internal-error")),
-            Err(ContentError::Damaged { .. }) => Findings::unreadable("damaged"),
-            Err(ContentError::Deleted(_)) => return Ok(()),
-            Err(error) => return Err(error),
+/// Lets submissions go first, for a while.
+async fn calm(core: &Core) {
+    for _ in 0..PATIENCE {
+        tokio::time::sleep(GATHER).await;
+        if core.leases.len() == 0 {
+            return;
         }
-    };
-    let summary = serde_json::to_string(&findings).expect("text and numbers can be written as JSON");
-    match core.store.write(Command::Summarise { id, summary }).await? {
-        Outcome::Done | Outcome::Nothing => Ok(()),
-        other => unreachable!("a summary is answered by {other:?}"),
+    }
+}
+
+/// One read and one commit for a page. Returns whether there may be more.
+async fn look_into_page(core: &Arc<Core>) -> Result<bool, StoreError> {
+    let page = core.store.unread(PAGE).await?;
+    if page.is_empty() {
+        return Ok(false);
+    }
+    let is_full = u32::try_from(page.len()) == Ok(PAGE);
+    let looking = Arc::clone(core);
+    // Thousands of guests take a moment; the streams must not wait for it.
+    let found = tokio::task::spawn_blocking(move || look_into(&looking, page)).await;
+    let summaries = found.unwrap_or(Err(StoreError::Stopped))?;
+    match core.store.write(Command::Summarise(summaries)).await? {
+        Outcome::Done | Outcome::Nothing => Ok(is_full),
+        other => unreachable!("summaries are answered by {other:?}"),
+    }
+}
+
+/// Reads and parses. Meant for a thread on which waiting for the store is allowed.
+fn look_into(core: &Core, page: Vec<Unread>) -> Result<Vec<Summary>, StoreError> {
+    let mut summaries = Vec::with_capacity(page.len());
+    for unread in page {
+        let id = unread.id;
+        if core.shutdown.is_draining() {
+            break;
+        }
+        let Some(findings) = findings(core, unread)? else { continue };
+        let summary = serde_json::to_string(&findings).expect("text and numbers can be written as JSON");
+        summaries.push(Summary { id, summary });
+    }
+    Ok(summaries)
+}
+
+/// What is found in one submission; `None` if it was deleted meanwhile.
+fn findings(core: &Core, unread: Unread) -> Result<Option<Findings>, StoreError> {
+    let (kind, length) = (unread.content.kind, unread.content.length);
+    if length > MAX_PARSED {
+        let error = PayloadError::TooLarge { len: length, max: MAX_PARSED };
+        return Ok(Some(Findings::unreadable(error.code())));
+    }
+    let runtime = tokio::runtime::Handle::current();
+    let content = Content::of(&core.store, &core.vault, unread.id, unread.content, unread.segments);
+    let read = content.map_err(ContentError::from).and_then(|content| runtime.block_on(content.read_to_end()));
+    match read {
+        Ok(bytes) => {
+            let expectations = Expectations { now: Some(core.clock.unix().0), ..Expectations::default() };
+            Ok(Some(Findings::of(kind.as_str(), &bytes, &expectations)))
+        }
+        Err(ContentError::Damaged { .. } | ContentError::Key(_)) => Ok(Some(Findings::unreadable("damaged"))),
+        Err(ContentError::Deleted(_)) => Ok(None),
+        Err(ContentError::Store(error)) => Err(error),
     }
 }
 

@@ -4,6 +4,7 @@ mod arrivals;
 mod lease;
 mod routes;
 mod stream;
+mod writes;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;

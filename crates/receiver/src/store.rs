@@ -1,7 +1,8 @@
 //! The office's durable store: tickets, uploads under way, submissions.
 //!
-//! One task writes ([`Store::push`]); its answer means "fsynced". A small pool reads. All SQL is portable, except what
-//! stands in `engine`: SQLite is the embedded engine, and another one needs that module and a folder of migrations.
+//! One thread writes ([`Store::push`]); its answer means "on the disk". One thread reads. Both own a connection and take
+//! whole commands and queries, so that a hand-over between threads is paid once a round and not once a statement
+//! (docs/adr/0014-sqlite-on-its-own-threads.md).
 //!
 //! **Deleting.** Everything that could open a content is stored wrapped by the key-encryption key. Deleting a
 //! submission deletes the wrapped key of its segments in the same transaction (`secure_delete` overwrites the freed
@@ -15,7 +16,9 @@ mod engine;
 mod error;
 mod ids;
 mod model;
+mod post;
 mod read;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -23,40 +26,60 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use rusqlite::Connection;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
-use sqlx::AnyPool;
-use sqlx::any::AnyPoolOptions;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use command::{Command, Outcome};
 pub use error::{Refused, StoreError};
 pub use ids::parse_ticket_id;
-pub(crate) use ids::random_name;
 pub use model::*;
-pub use writer::Answer;
+pub use writer::{Answer, Answers};
 
 use engine::Engine;
+use post::Post;
+use reader::Reader;
 use writer::Queue;
 
 /// States of a ticket.
 const LIVE: i64 = 0;
 const REVOKED: i64 = 1;
 const ENDED: i64 = 2;
-/// States of a submission.
-const INCOMING: i64 = 0;
-const COMPLETE: i64 = 1;
-
-/// Connections that read.
-const READERS: u32 = 3;
 
 /// The open store.
 #[derive(Debug)]
 pub struct Store {
-    queue: Mutex<Option<Queue>>,
-    writer: tokio::sync::Mutex<Option<JoinHandle<()>>>,
-    pool: AnyPool,
+    handles: Mutex<Option<Handles>>,
+    running: tokio::sync::Mutex<Option<Running>>,
     path: PathBuf,
+}
+
+/// The ways to the threads. They stop when all copies are dropped.
+#[derive(Clone, Debug)]
+struct Handles {
+    queue: Queue,
+    reader: Reader,
+}
+
+/// What ends some time after the handles are dropped.
+#[derive(Debug)]
+struct Running {
+    threads: [Ended; 2],
+    post: JoinHandle<()>,
+}
+
+/// Completes (with an error) when a thread has ended.
+type Ended = oneshot::Receiver<()>;
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Ended> {
+    let (running, ended) = oneshot::channel();
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        work();
+        drop::<oneshot::Sender<()>>(running);
+    })?;
+    Ok(ended)
 }
 
 impl Store {
@@ -66,21 +89,16 @@ impl Store {
     /// [`StoreError::Open`] with the engine's reason.
     pub async fn open(path: &Path, max_bytes: Option<u64>) -> Result<Self, StoreError> {
         let engine = Engine { path: path.to_owned(), max_bytes };
-        let open = |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
-        let mut connection = engine.connect().await.map_err(|error| open(error::describe(&error)))?;
-        engine::MIGRATIONS.run(&mut connection).await.map_err(|error| open(error.to_string()))?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(READERS)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(engine::prepare(connection)))
-            .connect_with(engine.options().map_err(|error| open(error::describe(&error)))?)
-            .await
-            .map_err(|error| open(error::describe(&error)))?;
-        let (queue, writer) = Queue::start(engine, connection);
+        let opening = engine.clone();
+        let (writing, reading) =
+            tokio::task::spawn_blocking(move || connect(&opening)).await.unwrap_or(Err(StoreError::Stopped))?;
+        let (post, delivering) = Post::start();
+        let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
+        let (reader, read_to_end) = Reader::start(reading, post.clone()).map_err(|error| failed(error.to_string()))?;
+        let (queue, written) = Queue::start(engine, writing, post).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
-            queue: Mutex::new(Some(queue)),
-            writer: tokio::sync::Mutex::new(Some(writer)),
-            pool,
+            handles: Mutex::new(Some(Handles { queue, reader })),
+            running: tokio::sync::Mutex::new(Some(Running { threads: [read_to_end, written], post: delivering })),
             path: path.to_owned(),
         })
     }
@@ -90,78 +108,106 @@ impl Store {
         &self.path
     }
 
-    /// Queues a command behind everything that this caller has queued; waits while the queue is full.
-    pub async fn push(&self, command: Command) -> Result<Answer, StoreError> {
-        let queue = self.queue.lock().expect("nothing panics under this lock").clone();
-        queue.ok_or(StoreError::Stopped)?.push(command).await
+    fn handles(&self) -> Result<Handles, StoreError> {
+        self.handles.lock().expect("nothing panics under this lock").clone().ok_or(StoreError::Stopped)
+    }
+
+    /// Queues commands behind everything that this caller has queued; waits while the queue is full. They become durable
+    /// together.
+    pub async fn push(&self, commands: Vec<Command>) -> Result<Answer, StoreError> {
+        self.handles()?.queue.push(commands).await
     }
 
     /// Queues a command and waits until it is durable.
     pub async fn write(&self, command: Command) -> Result<Outcome, StoreError> {
-        self.push(command).await?.await.map_err(|_| StoreError::Stopped)?
+        let answers = self.push(vec![command]).await?.await.map_err(|_| StoreError::Stopped)?;
+        answers.into_iter().next().unwrap_or(Err(StoreError::Stopped))
     }
 
     /// Transactions that became durable since the start: far fewer than commands when there is much to do.
     pub fn commits(&self) -> u64 {
-        self.queue.lock().expect("nothing panics under this lock").as_ref().map_or(0, Queue::commits)
+        self.handles().map_or(0, |handles| handles.queue.commits())
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.handles()?.reader.read(query).await
     }
 
     /// Finds the live ticket to which a route token leads.
     pub async fn live_ticket(&self, nonce: RouteNonce) -> Result<Option<LiveTicket>, StoreError> {
-        read::live_ticket(&self.pool, nonce).await
+        self.read(move |connection| read::live_ticket(connection, nonce)).await
     }
 
     /// How far a ticket is.
     pub async fn progress(&self, ticket: TicketId) -> Result<Progress, StoreError> {
-        read::progress(&self.pool, ticket).await
+        self.read(move |connection| read::progress(connection, ticket)).await
     }
 
     /// A segment of the upload under way for a ticket.
     pub async fn segment_of_ticket(&self, id: TicketId, position: u32) -> Result<Option<StoredSegment>, StoreError> {
-        read::segment_of_ticket(&self.pool, id, position).await
+        self.read(move |connection| read::segment_of_ticket(connection, id, position)).await
     }
 
-    /// A segment of a stored content.
-    pub async fn segment(&self, upload: &str, position: u32) -> Result<Option<StoredSegment>, StoreError> {
-        read::segment(&self.pool, upload, position).await
+    /// A data segment of a stored content.
+    pub async fn segment(&self, upload: UploadId, position: u32) -> Result<Option<StoredSegment>, StoreError> {
+        self.read(move |connection| read::segment(connection, upload, position)).await
+    }
+
+    /// The final segment of a complete submission, as it came.
+    pub async fn last_segment(&self, id: TicketId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(move |connection| read::last_segment(connection, id)).await
     }
 
     /// What is needed to read a complete submission.
     pub async fn content(&self, id: TicketId) -> Result<Option<StoredContent>, StoreError> {
-        read::content(&self.pool, id).await
+        self.read(move |connection| read::content(connection, id)).await
     }
 
     /// A page of complete submissions, newest first.
     pub async fn inbox(&self, after: Option<Cursor>, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
-        read::inbox(&self.pool, after, limit).await
+        self.read(move |connection| read::inbox(connection, after, limit)).await
     }
 
     /// One complete submission.
     pub async fn submission(&self, id: TicketId) -> Result<Option<InboxRow>, StoreError> {
-        read::submission(&self.pool, id).await
+        self.read(move |connection| read::submission(connection, id)).await
     }
 
     /// Complete submissions into which nobody has looked yet.
-    pub async fn without_summary(&self, limit: u32) -> Result<Vec<TicketId>, StoreError> {
-        read::without_summary(&self.pool, limit).await
+    pub async fn unread(&self, limit: u32) -> Result<Vec<Unread>, StoreError> {
+        self.read(move |connection| read::unread(connection, limit)).await
     }
 
     /// A named value of the daemon itself.
-    pub async fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        read::meta(&self.pool, name).await
+    pub async fn meta(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(move |connection| read::meta(connection, name)).await
     }
 
     /// How much there is.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
-        read::counts(&self.pool).await
+        self.read(read::counts).await
     }
 
-    /// Writes what is queued, then closes the database.
+    /// Answers what is queued, then closes the database.
     pub async fn close(&self) {
-        drop(self.queue.lock().expect("nothing panics under this lock").take());
-        self.pool.close().await;
-        if let Some(writer) = self.writer.lock().await.take() {
-            let _ = writer.await;
+        drop(self.handles.lock().expect("nothing panics under this lock").take());
+        if let Some(running) = self.running.lock().await.take() {
+            for thread in running.threads {
+                let _ = thread.await;
+            }
+            let _ = running.post.await;
         }
     }
+}
+
+/// The connections of the writer and of the reader.
+fn connect(engine: &Engine) -> Result<(Connection, Connection), StoreError> {
+    let open =
+        |error: rusqlite::Error| StoreError::Open { path: engine.path.clone(), reason: error::describe(&error).into() };
+    let writing = engine.writer().map_err(open)?;
+    engine::migrate(&writing, &engine.path)?;
+    Ok((writing, engine.reader().map_err(open)?))
 }

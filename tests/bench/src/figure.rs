@@ -47,7 +47,7 @@ pub(crate) fn measure(bench: &mut Bench, only: &[String]) -> Result<()> {
             "bulk" => bulk::measure(bench, &mut ground),
             "garbage" => garbage::measure(bench, &ground),
             "seal" => seal::measure(bench),
-            "receiver" => receiver::measure(bench, &ground),
+            "receiver" => receiver::measure(bench),
             "idle" => idle::measure(bench),
             _ => growth::measure(bench),
         };

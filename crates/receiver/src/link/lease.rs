@@ -11,6 +11,33 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     entries: Mutex<HashMap<TicketId, Entry>>,
+    history: Mutex<History>,
+}
+
+/// A moment in the order in which leases came and went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
+
+/// When a lease of a ticket last came or went, for many tickets together: one of its like counts as the ticket itself.
+#[derive(Debug)]
+struct History {
+    now: u64,
+    last: Box<[u64; 1024]>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { now: 0, last: Box::new([0; 1024]) }
+    }
+}
+
+impl History {
+    /// Notes that a lease comes or goes; returns when one did before.
+    fn note(&mut self, ticket: TicketId) -> Moment {
+        self.now += 1;
+        let place = usize::from(u16::from_le_bytes([ticket.0[0], ticket.0[1]])) % self.last.len();
+        Moment(std::mem::replace(&mut self.last[place], self.now))
+    }
 }
 
 #[derive(Debug)]
@@ -44,6 +71,8 @@ pub(crate) enum Claimed {
 pub(crate) struct Claim {
     user: User,
     gate: Arc<Gate<()>>,
+    /// When the lease before this one went; the end of time if there still is one.
+    before: Moment,
 }
 
 /// The exclusive right to write for a ticket. Keep it until every queued write is answered.
@@ -78,15 +107,27 @@ impl Leases {
         if entry.users > 0 && entry.attempt > attempt && !entry.newest.is_cancelled() {
             return Claimed::Held { attempt: entry.attempt, digest: entry.digest };
         }
-        if entry.users > 0 {
+        let is_held = entry.users > 0;
+        if is_held {
             entry.newest.cancel();
         }
         entry.attempt = attempt;
         entry.digest = digest;
         entry.newest = superseded.clone();
         entry.users += 1;
+        let last = self.history().note(ticket);
+        let before = if is_held { Moment(u64::MAX) } else { last };
         let user = User { leases: Arc::clone(self), ticket, superseded };
-        Claimed::Waiting(Claim { user, gate: Arc::clone(&entry.gate) })
+        Claimed::Waiting(Claim { user, gate: Arc::clone(&entry.gate), before })
+    }
+
+    /// Now, to be asked of a [`Claim`] later.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment(self.history().now)
+    }
+
+    fn history(&self) -> std::sync::MutexGuard<'_, History> {
+        self.history.lock().expect("nothing panics under this lock")
     }
 
     /// The tickets for which a stream runs.
@@ -101,6 +142,11 @@ impl Leases {
 }
 
 impl Claim {
+    /// Whether no other stream has had the lease since then: what the store said of uploads of the ticket holds.
+    pub(crate) fn is_first_since(&self, moment: Moment) -> bool {
+        self.before <= moment
+    }
+
     /// Waits until the older streams are done; `None` if a newer one came meanwhile.
     pub(crate) async fn granted(self) -> Option<Lease> {
         let guard = self.user.superseded.run_until_cancelled(self.gate.lock_owned()).await?;
@@ -131,6 +177,7 @@ impl Drop for User {
                 entries.remove(&self.ticket);
             }
         }
+        self.leases.history().note(self.ticket);
     }
 }
 
@@ -203,6 +250,20 @@ mod tests {
         drop(first);
         assert!(fourth.await.unwrap().is_some());
         assert_eq!(leases.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_claim_knows_whether_another_stream_was_there() {
+        let leases = Arc::new(Leases::default());
+        let first = lease(&leases, 1).await;
+        let during = leases.moment();
+        assert!(!claim(&leases, 2).is_first_since(during), "the first came before and has not gone");
+        drop(first);
+        assert!(!claim(&leases, 3).is_first_since(during), "the first went after it");
+        let after = leases.moment();
+        let fourth = claim(&leases, 4);
+        assert!(fourth.is_first_since(after));
+        assert!(!fourth.is_first_since(during));
     }
 
     #[tokio::test]

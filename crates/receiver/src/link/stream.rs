@@ -1,9 +1,9 @@
 //! One stream of a sender: the office's machine, driven against the store.
 //!
-//! Commands go into the store's queue in the machine's order; their answers come back in the same order. The lease is
-//! held until the last of them is answered, so that the next stream of the ticket reads a settled state.
+//! Commands go into the store's queue in the machine's order; their answers come back in the same order. What comes in one
+//! burst goes as one job, which is handed over before the stream waits for anything. The lease is held until the last
+//! command is answered, so that the next stream of the ticket reads a settled state.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,14 +19,13 @@ use schleuse_seal::{Office, TicketKeys};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::arrivals::Arrival;
-use super::lease::{Claimed, Lease};
+use super::lease::{Claimed, Lease, Moment};
 use super::reset_code;
+use super::writes::{Answered, Kind, Writes};
 use crate::core::Core;
 use crate::crash;
 use crate::policy::{StreamPolicy, TicketRule};
-use crate::store::{
-    Answer, Attempt, Command, Completion, NewSegment, NewUpload, Outcome, Progress, Refused, StoreError, random_name,
-};
+use crate::store::{Attempt, Command, Completion, NewSegment, NewUpload, Outcome, Progress, Refused, StoreError};
 
 /// Bytes taken from the stream at a time.
 const CHUNK: usize = 64 * 1024;
@@ -45,7 +44,8 @@ pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, a
         send,
         recv,
         replies: Vec::new(),
-        waiting: VecDeque::new(),
+        writes: Writes::default(),
+        untouched_at: None,
         supersedes: false,
         claimed: None,
         arrival: Some(arrival),
@@ -66,8 +66,9 @@ struct Stream {
     recv: RecvStream,
     /// Replies that wait for a moment with nothing else to do: each write can become packets of its own on every hop.
     replies: Vec<Bytes>,
-    /// Answers that are still to come, in the order of their commands.
-    waiting: VecDeque<Waiting>,
+    writes: Writes,
+    /// When nothing of the ticket was stored.
+    untouched_at: Option<Moment>,
     /// Whether an unfinished earlier attempt gives way to this one.
     supersedes: bool,
     /// The attempt that the lease is for.
@@ -87,28 +88,16 @@ enum LastWord {
     Receipt,
 }
 
-/// An answer to come, and what it answers.
-struct Waiting {
-    kind: Kind,
-    answer: Answer,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Begin,
-    Store,
-    Finish,
-    Discard,
-}
-
 /// What woke the stream.
 enum Event {
-    Answer(Kind, Result<Outcome, StoreError>),
+    Answers(Answered),
     Data(Bytes),
     End,
     Lost,
     Superseded,
     Timeout,
+    /// Nothing else is at hand, and commands wait for being handed to the store.
+    Push,
     /// Nothing else is at hand, and replies are waiting to be sent.
     Write,
 }
@@ -127,6 +116,7 @@ impl Stream {
                 return;
             }
             match self.event().await {
+                Event::Push => self.push().await,
                 Event::Write => self.write().await,
                 event => self.handle(event),
             }
@@ -134,14 +124,14 @@ impl Stream {
     }
 
     async fn event(&mut self) -> Event {
-        let Self { core, machine, recv, waiting, lease, replies, .. } = self;
+        let Self { core, machine, recv, writes, lease, replies, .. } = self;
         let deadline = machine.poll_timeout();
         // Once the whole content is with the store, what is to be said before its answer goes with the last word.
-        let is_whole = waiting.back().is_some_and(|last| last.kind == Kind::Finish);
-        let may_write = !replies.is_empty() && !is_whole;
+        let may_write = !replies.is_empty() && !writes.is_whole();
+        let may_push = writes.has_job();
         tokio::select! {
             biased;
-            event = first_answer(waiting), if !waiting.is_empty() => event,
+            answers = writes.answer(), if writes.has_answers_to_come() => Event::Answers(answers),
             () = superseded(lease.as_ref()) => Event::Superseded,
             () = core.shutdown.stopped() => Event::Lost,
             chunk = recv.read_chunk(CHUNK, true), if machine.wants_data() => match chunk {
@@ -149,6 +139,7 @@ impl Stream {
                 Ok(None) => Event::End,
                 Err(_) => Event::Lost,
             },
+            () = std::future::ready(()), if may_push => Event::Push,
             () = std::future::ready(()), if may_write => Event::Write,
             () = core.clock.sleep_until_some(deadline) => Event::Timeout,
         }
@@ -157,17 +148,23 @@ impl Stream {
     fn handle(&mut self, event: Event) {
         let now = self.now();
         match event {
-            Event::Answer(kind, answer) => self.answered(kind, answer),
+            Event::Answers(answers) => self.answered(answers),
             Event::Data(bytes) => self.machine.handle_data(&bytes, now),
             Event::End => self.machine.handle_end(now),
             Event::Lost => self.machine.handle_lost(now),
             Event::Superseded => self.machine.handle_superseded(now),
             Event::Timeout => self.machine.handle_timeout(now),
-            Event::Write => {}
+            Event::Push | Event::Write => {}
         }
     }
 
-    fn answered(&mut self, kind: Kind, answer: Result<Outcome, StoreError>) {
+    fn answered(&mut self, answers: Answered) {
+        for (kind, answer) in answers {
+            self.answered_one(kind, answer);
+        }
+    }
+
+    fn answered_one(&mut self, kind: Kind, answer: Result<Outcome, StoreError>) {
         let now = self.now();
         match (kind, answer) {
             (Kind::Store, Ok(Outcome::Stored { next })) => self.machine.handle_stored(next, now),
@@ -194,6 +191,7 @@ impl Stream {
             OfficeAction::ReadBack { ticket, position } => self.read_back(ticket, position).await,
             OfficeAction::Send(bytes) => self.replies.push(bytes.into()),
             OfficeAction::FinishStream => {
+                self.push().await;
                 self.write().await;
                 self.answered_with.get_or_insert(LastWord::Refusal);
                 let _ = self.send.finish();
@@ -204,36 +202,35 @@ impl Stream {
                 let _ = self.recv.stop(reset_code(refusal));
             }
             store => {
-                let Some((kind, command)) = self.command(store) else { return };
-                match self.core.store.push(command).await {
-                    Ok(answer) => self.waiting.push_back(Waiting { kind, answer }),
-                    Err(error) => self.answered(kind, Err(error)),
+                let Some(command) = self.command(store) else { return };
+                if self.writes.add(command) {
+                    self.push().await;
                 }
             }
         }
     }
 
+    async fn push(&mut self) {
+        if let Err(answers) = self.writes.push(&self.core.store).await {
+            self.answered(answers);
+        }
+    }
+
     /// The store's command for an action.
-    fn command(&mut self, action: Action) -> Option<(Kind, Command)> {
+    fn command(&self, action: Action) -> Option<Command> {
         let attempt = self.claimed?;
         Some(match action {
-            OfficeAction::Begin { ticket, kind, sender, storage_key, .. } => {
-                let Ok(upload) = random_name() else {
-                    self.machine.handle_store_failed(Reason::TryLater, self.now());
-                    return None;
-                };
+            OfficeAction::Begin { ticket, storage_key, .. } => {
                 let key_sealed = self.core.vault.wrap_segment_key(ticket, &storage_key);
-                let begun_at = self.core.clock.unix();
-                let upload = NewUpload { attempt, upload, kind, sender, key_sealed, begun_at };
-                (Kind::Begin, Command::Begin(upload))
+                Command::Begin(NewUpload { attempt, key_sealed })
             }
             OfficeAction::Store { position, ciphertext, data_len, .. } => {
-                (Kind::Store, Command::Store(NewSegment { attempt, position, ciphertext, data_len }))
+                Command::Store(NewSegment { attempt, position, ciphertext, data_len })
             }
             OfficeAction::Finish { position, ciphertext, receipt, .. } => {
-                (Kind::Finish, Command::Finish(Completion { attempt, position, ciphertext, receipt }))
+                Command::Finish(Completion { attempt, position, ciphertext, receipt })
             }
-            OfficeAction::Discard { ticket, attempt } => (Kind::Discard, Command::Discard { ticket, attempt }),
+            OfficeAction::Discard { ticket, attempt } => Command::Discard { ticket, attempt },
             _ => return None,
         })
     }
@@ -242,12 +239,14 @@ impl Stream {
         if !self.arrival.as_mut().is_some_and(|arrival| arrival.name(nonce)) {
             return self.machine.handle_superseded(self.now());
         }
+        let asked_at = self.core.leases.moment();
         let found = self.core.store.live_ticket(nonce).await;
         crash::point("after-lookup", "");
         let now = self.now();
         match found {
             Ok(Some(row)) => match (self.core.vault.open_ticket(&row), row.sender_rule.parse()) {
                 (Ok((ticket, keys)), Ok(sender)) => {
+                    self.untouched_at = row.is_untouched.then_some(asked_at);
                     self.policy.set_rule(TicketRule { max_bytes: row.max_bytes, sender });
                     self.machine.handle_ticket(Some(Found::<TicketKeys> { ticket, keys }), now);
                 }
@@ -275,6 +274,7 @@ impl Stream {
             }
             Claimed::Waiting(claim) => claim,
         };
+        let is_untouched = self.untouched_at.is_some_and(|moment| claim.is_first_since(moment));
         let Some(lease) = claim.granted().await else { return self.machine.handle_superseded(self.now()) };
         self.lease = Some(lease);
         // After the lease: an older stream of the ticket, which gives way to this one, has its permit given back.
@@ -284,7 +284,12 @@ impl Stream {
         }
         self.claimed = Some(attempt);
         crash::point("after-claim", "");
-        match self.core.store.progress(attempt.ticket).await {
+        // Only streams with the lease store something; if the ticket was deleted meanwhile, the store says so at `Begin`.
+        let progress = match is_untouched {
+            true => Ok(Progress::Open),
+            false => self.core.store.progress(attempt.ticket).await,
+        };
+        match progress {
             Ok(progress) => {
                 self.supersedes = matches!(&progress, Progress::Unfinished { digest, .. } if *digest != attempt.digest);
                 self.machine.handle_claimed(ticket_state(progress), self.now());
@@ -329,10 +334,10 @@ impl Stream {
 
     /// Waits for every answer that is still to come, then lets the next stream of the ticket in.
     async fn settle(&mut self) {
-        while !self.waiting.is_empty() {
-            if let Event::Answer(kind, answer) = first_answer(&mut self.waiting).await {
-                self.answered(kind, answer);
-            }
+        self.push().await;
+        while self.writes.has_answers_to_come() {
+            let answers = self.writes.answer().await;
+            self.answered(answers);
         }
         self.arrival = None;
         self.permit = None;
@@ -353,15 +358,6 @@ impl Stream {
     fn now(&self) -> Now {
         self.core.clock.now()
     }
-}
-
-/// The first answer in line. Cancel-safe: the receiver stays in line until it has answered.
-async fn first_answer(waiting: &mut VecDeque<Waiting>) -> Event {
-    let Some(first) = waiting.front_mut() else { return std::future::pending().await };
-    let answer = (&mut first.answer).await.unwrap_or(Err(StoreError::Stopped));
-    let kind = first.kind;
-    waiting.pop_front();
-    Event::Answer(kind, answer)
 }
 
 async fn superseded(lease: Option<&Lease>) {

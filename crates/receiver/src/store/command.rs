@@ -7,7 +7,7 @@ use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 
 use super::error::StoreError;
-use super::model::{Completion, NewSegment, NewTicket, NewUpload};
+use super::model::{Completion, NewSegment, NewTicket, NewUpload, Summary};
 
 /// One change. Every command may be sent twice: the second time changes nothing and answers the same.
 #[derive(Clone, Debug)]
@@ -27,13 +27,8 @@ pub enum Command {
         /// Which attempt.
         attempt: u64,
     },
-    /// What was found in a submission.
-    Summarise {
-        /// Which.
-        id: TicketId,
-        /// JSON without anything out of the content.
-        summary: String,
-    },
+    /// What was found in submissions.
+    Summarise(Vec<Summary>),
     /// Shreds a submission and revokes its ticket; an unused ticket is revoked.
     Delete(TicketId),
     /// Deletes the keys of tickets whose validity ended before this time, and what is unfinished of them.
@@ -90,7 +85,7 @@ impl Command {
             Self::Store(_) => "store",
             Self::Finish(_) => "finish",
             Self::Discard { .. } => "discard",
-            Self::Summarise { .. } => "summarise",
+            Self::Summarise(_) => "summarise",
             Self::Delete(_) => "delete",
             Self::EndTickets { .. } => "end",
             Self::Sweep => "sweep",
@@ -115,6 +110,7 @@ impl Command {
                 tickets.iter().map(|ticket| ROW + ticket.ticket_sealed.len() + ticket.key_sealed.len()).sum()
             }
             Self::Store(segment) => ROW + segment.ciphertext.len(),
+            Self::Summarise(summaries) => summaries.iter().map(|one| ROW + one.summary.len()).sum(),
             _ => ROW,
         }
     }

@@ -22,7 +22,7 @@ pub enum StoreError {
     Stopped,
     /// A row does not have the form that this program writes.
     #[error("the database holds a damaged record ({0}): restore it from a backup")]
-    Damaged(&'static str),
+    Damaged(Arc<str>),
     /// The command does not fit what is stored. Nothing changed.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -54,23 +54,28 @@ pub enum Refused {
     Exists,
 }
 
-impl StoreError {
-    /// An engine's error, told without SQL.
-    pub(super) fn engine(error: &sqlx::Error) -> Self {
-        Self::Unavailable(describe(error).into())
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match is_damage(&error) {
+            true => Self::Damaged(error.to_string().into()),
+            false => Self::Unavailable(describe(&error).into()),
+        }
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::engine(&error)
-    }
+/// Whether the engine works and a value in a row does not have the form that this program writes.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..) | Error::IntegralValueOutOfRange(..)
+    )
 }
 
 /// The engine's own words: `database or disk is full`, `disk I/O error`, …
-pub(super) fn describe(error: &sqlx::Error) -> String {
+pub(super) fn describe(error: &rusqlite::Error) -> String {
     match error {
-        sqlx::Error::Database(inner) => inner.message().to_owned(),
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
     }
 }

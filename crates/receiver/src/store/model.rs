@@ -7,6 +7,8 @@ use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 
+pub use super::ids::UploadId;
+
 /// A minted ticket on its way into the store.
 #[derive(Clone, Debug)]
 pub struct NewTicket {
@@ -43,6 +45,8 @@ pub struct LiveTicket {
     pub max_bytes: u64,
     /// Who may send.
     pub sender_rule: String,
+    /// Whether nothing of it was ever stored.
+    pub is_untouched: bool,
 }
 
 /// Which attempt of which ticket a command belongs to.
@@ -61,16 +65,8 @@ pub struct Attempt {
 pub struct NewUpload {
     /// Which attempt.
     pub attempt: Attempt,
-    /// Names its segments (random).
-    pub upload: String,
-    /// Declared kind.
-    pub kind: PayloadKind,
-    /// Declared sender; proven only when it is complete.
-    pub sender: Option<MemberId>,
     /// The key of the segments, wrapped.
     pub key_sealed: Vec<u8>,
-    /// Now.
-    pub begun_at: UnixSeconds,
 }
 
 /// A verified segment.
@@ -97,6 +93,15 @@ pub struct Completion {
     pub ciphertext: Vec<u8>,
     /// What was promised for it; its body repeats hash, length, sender and time.
     pub receipt: Receipt,
+}
+
+/// What was found in a submission.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Which.
+    pub id: TicketId,
+    /// JSON without anything out of the content.
+    pub summary: String,
 }
 
 /// How far a ticket is.
@@ -167,15 +172,26 @@ pub struct Cursor {
 #[derive(Clone, Debug)]
 pub struct StoredContent {
     /// Names the segments.
-    pub upload: String,
+    pub upload: UploadId,
     /// The key of the segments, wrapped.
     pub key_sealed: Vec<u8>,
-    /// Number of data segments; the final one has this position.
+    /// Number of data segments.
     pub segments: u32,
     /// Bytes of content.
     pub length: u64,
     /// Declared kind.
     pub kind: PayloadKind,
+}
+
+/// A complete submission into which nobody has looked.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    /// Its name.
+    pub id: TicketId,
+    /// How to read it.
+    pub content: StoredContent,
+    /// All data segments of a small content; of a larger one none.
+    pub segments: Vec<StoredSegment>,
 }
 
 /// One stored segment.

@@ -1,195 +1,199 @@
-//! Everything that only reads. Each query is short: no reader holds the log while it streams.
+//! Everything that only reads. Each query is short: none holds the log while something is streamed.
 
-use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::PayloadKind;
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
-use sqlx::any::AnyRow;
-use sqlx::{AnyPool, Row, query};
 
 use super::error::StoreError;
-use super::ids::{hash, label, optional_label, position, receipt, ticket_id, unsigned};
-use super::model::{Counts, Cursor, InboxRow, LiveTicket, Progress, StoredContent, StoredSegment};
-use super::{COMPLETE, INCOMING, LIVE};
+use super::ids::{UploadId, receipt, ticket_id, unsigned};
+use super::model::{Counts, Cursor, InboxRow, LiveTicket, Progress, StoredContent, StoredSegment, Unread};
+use super::{ENDED, LIVE};
 
-const INBOX_COLUMNS: &str = "SELECT s.ticket, s.kind, s.sender, s.length, s.content_hash, s.stored_at, s.receipt, \
-                             s.summary, t.reference_sealed FROM submission s JOIN ticket t ON t.id = s.ticket ";
+type Found<T> = Result<T, StoreError>;
 
-pub(super) async fn live_ticket(pool: &AnyPool, nonce: RouteNonce) -> Result<Option<LiveTicket>, StoreError> {
-    let row = query(
-        "SELECT t.id, t.ticket_sealed, t.key_sealed, t.max_bytes, t.sender_rule FROM ticket_route r \
-         JOIN ticket t ON t.id = r.ticket WHERE r.nonce = $1 AND t.state = $2",
-    )
-    .bind(nonce.to_string())
-    .bind(LIVE)
-    .fetch_optional(pool)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(LiveTicket {
-        id: ticket_id(&row, "id")?,
-        ticket_sealed: row.try_get("ticket_sealed")?,
-        key_sealed: row.try_get("key_sealed")?,
-        max_bytes: unsigned(&row, "max_bytes")?,
-        sender_rule: row.try_get("sender_rule")?,
-    }))
+/// A content of so many bytes and segments is small.
+const SMALL: (u64, u32) = (16 * 1024, 2);
+
+pub(super) fn live_ticket(connection: &Connection, nonce: RouteNonce) -> Found<Option<LiveTicket>> {
+    let mut query = connection.prepare_cached(
+        "SELECT t.id, t.ticket_sealed, t.key_sealed, t.max_bytes, t.sender_rule, t.last_attempt IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.ticket = t.number) \
+         FROM route r JOIN ticket t ON t.number = r.ticket WHERE r.nonce = ?1 AND t.state = ?2",
+    )?;
+    let found = query.query_row((nonce.0, LIVE), |row| {
+        Ok(LiveTicket {
+            id: ticket_id(row, 0)?,
+            ticket_sealed: row.get(1)?,
+            key_sealed: row.get(2)?,
+            max_bytes: unsigned(row, 3)?,
+            sender_rule: row.get(4)?,
+            is_untouched: row.get(5)?,
+        })
+    });
+    Ok(found.optional()?)
 }
 
-pub(super) async fn progress(pool: &AnyPool, ticket: TicketId) -> Result<Progress, StoreError> {
-    let row = query(
-        "SELECT t.state AS ticket_state, t.last_attempt, s.state, s.attempt, s.digest, s.next_position, s.receipt \
-         FROM ticket t LEFT JOIN submission s ON s.ticket = t.id WHERE t.id = $1",
-    )
-    .bind(ticket.to_string())
-    .fetch_optional(pool)
-    .await?;
-    let Some(row) = row else { return Ok(Progress::Gone) };
-    if row.try_get::<i64, _>("ticket_state")? != LIVE {
-        return Ok(Progress::Gone);
-    }
-    match row.try_get::<Option<i64>, _>("state")? {
-        None => Ok(match row.try_get::<Option<i64>, _>("last_attempt")? {
-            None => Progress::Open,
-            Some(attempt) => Progress::Discarded { attempt: attempt.cast_unsigned() },
-        }),
-        Some(COMPLETE) => Ok(Progress::Complete {
-            attempt: unsigned(&row, "attempt")?,
-            digest: hash(&row, "digest")?,
-            receipt: receipt(&row)?,
-        }),
-        Some(_) => Ok(Progress::Unfinished {
-            attempt: unsigned(&row, "attempt")?,
-            digest: hash(&row, "digest")?,
-            next: position(&row, "next_position")?,
-        }),
-    }
+pub(super) fn progress(connection: &Connection, ticket: TicketId) -> Found<Progress> {
+    let mut query = connection.prepare_cached(
+        "SELECT t.state, t.last_attempt, s.upload, s.attempt, s.digest, s.receipt \
+         FROM ticket t LEFT JOIN submission s ON s.ticket = t.number WHERE t.id = ?1",
+    )?;
+    let found = query.query_row([ticket.0], |row| {
+        if row.get::<_, i64>(0)? != LIVE {
+            return Ok(Progress::Gone);
+        }
+        let Some(upload) = row.get(2)? else {
+            return Ok(match row.get::<_, Option<i64>>(1)? {
+                None => Progress::Open,
+                Some(attempt) => Progress::Discarded { attempt: attempt.cast_unsigned() },
+            });
+        };
+        let (attempt, digest) = (unsigned(row, 3)?, row.get(4)?);
+        Ok(match row.get_ref(5)?.as_blob_or_null()? {
+            Some(_) => Progress::Complete { attempt, digest, receipt: receipt(row, 5)? },
+            None => Progress::Unfinished { attempt, digest, next: next_position(connection, UploadId(upload))? },
+        })
+    });
+    Ok(found.optional()?.unwrap_or(Progress::Gone))
+}
+
+/// First position of an upload under way that is not stored.
+pub(super) fn next_position(connection: &Connection, upload: UploadId) -> rusqlite::Result<u32> {
+    let mut query = connection.prepare_cached("SELECT max(name) FROM segment WHERE name BETWEEN ?1 AND ?2")?;
+    let last: Option<i64> = query.query_row(upload.segments(), |row| row.get(0))?;
+    Ok(last.map_or(0, |name| UploadId::position(name) + 1))
 }
 
 /// A segment of the upload that the ticket's row names.
-pub(super) async fn segment_of_ticket(
-    pool: &AnyPool,
+pub(super) fn segment_of_ticket(
+    connection: &Connection,
     ticket: TicketId,
-    wanted: u32,
-) -> Result<Option<StoredSegment>, StoreError> {
-    let row = query(
-        "SELECT g.ciphertext, g.data_len FROM submission s JOIN segment g ON g.upload = s.upload \
-         WHERE s.ticket = $1 AND g.position = $2",
-    )
-    .bind(ticket.to_string())
-    .bind(i64::from(wanted))
-    .fetch_optional(pool)
-    .await?;
-    row.map(|row| stored_segment(&row)).transpose()
+    position: u32,
+) -> Found<Option<StoredSegment>> {
+    let mut query = connection
+        .prepare_cached("SELECT s.upload FROM ticket t JOIN submission s ON s.ticket = t.number WHERE t.id = ?1")?;
+    let upload = query.query_row([ticket.0], |row| row.get(0)).optional()?;
+    upload.map_or(Ok(None), |upload| segment(connection, UploadId(upload), position))
 }
 
-pub(super) async fn segment(pool: &AnyPool, upload: &str, wanted: u32) -> Result<Option<StoredSegment>, StoreError> {
-    let row = query("SELECT ciphertext, data_len FROM segment WHERE upload = $1 AND position = $2")
-        .bind(upload.to_owned())
-        .bind(i64::from(wanted))
-        .fetch_optional(pool)
-        .await?;
-    row.map(|row| stored_segment(&row)).transpose()
-}
-
-fn stored_segment(row: &AnyRow) -> Result<StoredSegment, StoreError> {
-    Ok(StoredSegment { ciphertext: row.try_get("ciphertext")?, data_len: position(row, "data_len")? })
-}
-
-pub(super) async fn content(pool: &AnyPool, ticket: TicketId) -> Result<Option<StoredContent>, StoreError> {
-    let row = query(
-        "SELECT upload, key_sealed, next_position, length, kind FROM submission WHERE ticket = $1 AND state = $2",
-    )
-    .bind(ticket.to_string())
-    .bind(COMPLETE)
-    .fetch_optional(pool)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(StoredContent {
-        upload: row.try_get("upload")?,
-        key_sealed: row.try_get("key_sealed")?,
-        segments: position(&row, "next_position")?,
-        length: unsigned(&row, "length")?,
-        kind: label::<32>(&row, "kind")?,
-    }))
-}
-
-pub(super) async fn inbox(pool: &AnyPool, after: Option<Cursor>, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
-    static FIRST: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        format!("{INBOX_COLUMNS} WHERE s.state = $1 ORDER BY s.stored_at DESC, s.ticket DESC LIMIT $2")
+pub(super) fn segment(connection: &Connection, upload: UploadId, position: u32) -> Found<Option<StoredSegment>> {
+    let mut query = connection.prepare_cached("SELECT ciphertext, data_len FROM segment WHERE name = ?1")?;
+    let found = query.query_row([upload.segment(position)], |row| {
+        Ok(StoredSegment { ciphertext: row.get(0)?, data_len: row.get(1)? })
     });
-    static NEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        format!(
-            "{INBOX_COLUMNS} WHERE s.state = $1 AND (s.stored_at < $2 OR (s.stored_at = $2 AND s.ticket < $3)) \
-             ORDER BY s.stored_at DESC, s.ticket DESC LIMIT $4"
-        )
-    });
-    let rows = match after {
-        None => query(FIRST.as_str()).bind(COMPLETE).bind(i64::from(limit)).fetch_all(pool).await?,
-        Some(cursor) => {
-            query(NEXT.as_str())
-                .bind(COMPLETE)
-                .bind(cursor.stored_at.0.cast_signed())
-                .bind(cursor.id.to_string())
-                .bind(i64::from(limit))
-                .fetch_all(pool)
-                .await?
-        }
-    };
-    rows.iter().map(inbox_row).collect()
+    Ok(found.optional()?)
 }
 
-pub(super) async fn submission(pool: &AnyPool, ticket: TicketId) -> Result<Option<InboxRow>, StoreError> {
-    static ONE: std::sync::LazyLock<String> =
-        std::sync::LazyLock::new(|| format!("{INBOX_COLUMNS} WHERE s.ticket = $1 AND s.state = $2"));
-    let row = query(ONE.as_str()).bind(ticket.to_string()).bind(COMPLETE).fetch_optional(pool).await?;
-    row.as_ref().map(inbox_row).transpose()
+pub(super) fn content(connection: &Connection, ticket: TicketId) -> Found<Option<StoredContent>> {
+    let mut query = connection.prepare_cached(
+        "SELECT s.upload, s.key_sealed, s.segments, s.receipt FROM ticket t JOIN submission s ON s.ticket = t.number \
+         WHERE t.id = ?1 AND s.stored_at IS NOT NULL",
+    )?;
+    Ok(query.query_row([ticket.0], stored_content).optional()?)
 }
 
-fn inbox_row(row: &AnyRow) -> Result<InboxRow, StoreError> {
-    let kind: PayloadKind = label(row, "kind")?;
+/// The columns upload, key_sealed, segments, receipt.
+fn stored_content(row: &Row<'_>) -> rusqlite::Result<StoredContent> {
+    let receipt = receipt(row, 3)?;
+    Ok(StoredContent {
+        upload: UploadId(row.get(0)?),
+        key_sealed: row.get(1)?,
+        segments: row.get(2)?,
+        length: receipt.body().length,
+        kind: receipt.body().kind,
+    })
+}
+
+pub(super) fn last_segment(connection: &Connection, ticket: TicketId) -> Found<Option<Vec<u8>>> {
+    let mut query = connection.prepare_cached(
+        "SELECT s.last_segment FROM ticket t JOIN submission s ON s.ticket = t.number WHERE t.id = ?1",
+    )?;
+    Ok(query.query_row([ticket.0], |row| row.get(0)).optional()?.flatten())
+}
+
+const INBOX: &str = "SELECT t.id, s.receipt, t.reference_sealed, f.summary FROM submission s \
+                     JOIN ticket t ON t.number = s.ticket LEFT JOIN finding f ON f.ticket = s.ticket";
+
+pub(super) fn inbox(connection: &Connection, after: Option<Cursor>, limit: u32) -> Found<Vec<InboxRow>> {
+    // A ticket's row stays when its submission is deleted, so that the place in the list is found again.
+    let sql = format!(
+        "{INBOX} WHERE s.stored_at IS NOT NULL AND (s.stored_at, s.ticket) < (:time, \
+         coalesce((SELECT number FROM ticket WHERE id = :id), {last})) \
+         ORDER BY s.stored_at DESC, s.ticket DESC LIMIT :limit",
+        last = i64::MAX
+    );
+    let mut query = connection.prepare_cached(&sql)?;
+    let time = after.map_or(i64::MAX, |cursor| cursor.stored_at.0.cast_signed());
+    let id = after.map(|cursor| cursor.id.0);
+    let rows = query.query_map(named_params! { ":time": time, ":id": id, ":limit": limit }, inbox_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn submission(connection: &Connection, ticket: TicketId) -> Found<Option<InboxRow>> {
+    let sql = format!("{INBOX} WHERE t.id = ?1 AND s.stored_at IS NOT NULL");
+    Ok(connection.prepare_cached(&sql)?.query_row([ticket.0], inbox_row).optional()?)
+}
+
+fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
+    let receipt = receipt(row, 1)?;
+    let body = receipt.body();
     Ok(InboxRow {
-        id: ticket_id(row, "ticket")?,
-        kind,
-        sender: optional_label(row, "sender")?,
-        length: unsigned(row, "length")?,
-        content_hash: ContentHash(hash(row, "content_hash")?),
-        stored_at: schleuse_protocol::time::UnixSeconds(unsigned(row, "stored_at")?),
-        receipt: receipt(row)?,
-        reference_sealed: row.try_get("reference_sealed")?,
-        summary: row.try_get("summary")?,
+        id: ticket_id(row, 0)?,
+        kind: body.kind,
+        sender: body.sender,
+        length: body.length,
+        content_hash: body.content_hash,
+        stored_at: body.stored_at,
+        reference_sealed: row.get(2)?,
+        summary: row.get(3)?,
+        receipt,
     })
 }
 
-pub(super) async fn without_summary(pool: &AnyPool, limit: u32) -> Result<Vec<TicketId>, StoreError> {
-    let rows = query("SELECT ticket FROM submission WHERE state = $1 AND summary IS NULL LIMIT $2")
-        .bind(COMPLETE)
-        .bind(i64::from(limit))
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(|row| ticket_id(row, "ticket")).collect()
+pub(super) fn unread(connection: &Connection, limit: u32) -> Found<Vec<Unread>> {
+    let mut query = connection.prepare_cached(
+        "SELECT s.upload, s.key_sealed, s.segments, s.receipt, t.id FROM unread u \
+         JOIN submission s ON s.ticket = u.ticket JOIN ticket t ON t.number = u.ticket LIMIT ?1",
+    )?;
+    let rows = query.query_map([limit], |row| Ok((ticket_id(row, 4)?, stored_content(row)?)))?;
+    let mut unread = Vec::new();
+    for row in rows {
+        let (id, content) = row?;
+        let mut segments = Vec::new();
+        if content.length <= SMALL.0 && content.segments <= SMALL.1 {
+            for position in 0..content.segments {
+                segments.extend(segment(connection, content.upload, position)?);
+            }
+        }
+        unread.push(Unread { id, content, segments });
+    }
+    Ok(unread)
 }
 
-pub(super) async fn meta(pool: &AnyPool, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = query("SELECT value FROM meta WHERE name = $1").bind(name.to_owned()).fetch_optional(pool).await?;
-    Ok(row.map(|row| row.try_get("value")).transpose()?)
+pub(super) fn meta(connection: &Connection, name: &str) -> Found<Option<Vec<u8>>> {
+    let mut query = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+    Ok(query.query_row([name], |row| row.get(0)).optional()?)
 }
 
-pub(super) async fn counts(pool: &AnyPool) -> Result<Counts, StoreError> {
-    let row = query(
-        "SELECT (SELECT COUNT(*) FROM ticket t WHERE t.state = $1 AND NOT EXISTS \
-         (SELECT 1 FROM submission s WHERE s.ticket = t.id)) AS open_tickets, \
-         (SELECT COUNT(*) FROM submission WHERE state = $2) AS incoming, \
-         (SELECT COUNT(*) FROM submission WHERE state = $3) AS submissions, \
-         (SELECT COUNT(*) FROM garbage) AS garbage",
-    )
-    .bind(LIVE)
-    .bind(INCOMING)
-    .bind(COMPLETE)
-    .fetch_one(pool)
-    .await?;
-    Ok(Counts {
-        open_tickets: unsigned(&row, "open_tickets")?,
-        incoming: unsigned(&row, "incoming")?,
-        submissions: unsigned(&row, "submissions")?,
-        garbage: unsigned(&row, "garbage")?,
-    })
+/// Counts entries of indexes, not rows. Every submission has a ticket, live or ended; every ended ticket that is kept
+/// has a submission.
+pub(super) fn counts(connection: &Connection) -> Found<Counts> {
+    let mut query = connection.prepare_cached(
+        "SELECT (SELECT COUNT(*) FROM ticket WHERE state = ?1), (SELECT COUNT(*) FROM ticket WHERE state = ?2), \
+         (SELECT COUNT(*) FROM submission WHERE stored_at IS NULL), \
+         (SELECT COUNT(*) FROM submission WHERE stored_at IS NOT NULL), (SELECT COUNT(*) FROM garbage)",
+    )?;
+    let counts = query.query_row([LIVE, ENDED], |row| {
+        let [live, ended, incoming, submissions, garbage] =
+            [unsigned(row, 0)?, unsigned(row, 1)?, unsigned(row, 2)?, unsigned(row, 3)?, unsigned(row, 4)?];
+        let open_tickets = (live + ended).saturating_sub(incoming + submissions);
+        Ok(Counts { open_tickets, incoming, submissions, garbage })
+    })?;
+    Ok(counts)
+}
+
+/// A time as it stands in a column.
+pub(super) fn signed(time: UnixSeconds) -> i64 {
+    time.0.cast_signed()
 }

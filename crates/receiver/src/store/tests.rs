@@ -34,10 +34,11 @@ async fn a_submission_goes_in_and_comes_out_after_reopening() {
     assert_eq!(inbox[0].reference_sealed.as_deref(), Some(&b"REFERENCE-SEALED"[..]));
     let content = office.store.content(id).await.unwrap().unwrap();
     assert_eq!((content.segments, content.key_sealed.as_slice()), (3, &WRAPPED_KEY[..]));
-    let stored = office.store.segment(&content.upload, 2).await.unwrap().unwrap();
+    let stored = office.store.segment(content.upload, 2).await.unwrap().unwrap();
     assert_eq!((stored.data_len, stored.ciphertext), (900, vec![0x58; 1000]));
-    assert!(office.store.segment(&content.upload, 3).await.unwrap().is_some(), "the final segment is kept");
-    assert!(office.store.segment(&content.upload, 4).await.unwrap().is_none());
+    assert_eq!(office.store.segment_of_ticket(id, 2).await.unwrap().unwrap().data_len, 900);
+    assert!(office.store.segment(content.upload, 3).await.unwrap().is_none());
+    assert_eq!(office.store.last_segment(id).await.unwrap(), Some(vec![0xee; 272]), "the final segment is kept");
 }
 
 #[tokio::test]
@@ -116,6 +117,61 @@ async fn a_discarded_attempt_leaves_the_ticket_open_for_a_higher_one() {
 }
 
 #[tokio::test]
+async fn a_job_is_answered_as_its_commands_one_by_one() {
+    let office = Fixture::new().await;
+    for number in 1..=4 {
+        office.mint(number).await;
+    }
+    // Ticket 2 has an unfinished attempt, ticket 3 a discarded one: there the commands of a whole job go their own way.
+    office.store.write(Command::Begin(upload(attempt(2, 1)))).await.unwrap();
+    office.store.write(Command::Store(segment(attempt(2, 1), 0))).await.unwrap();
+    office.store.write(Command::Begin(upload(attempt(3, 1)))).await.unwrap();
+    office.store.write(Command::Discard { ticket: TicketId([3; 16]), attempt: 1 }).await.unwrap();
+    let job = |attempt| {
+        let segments = (0..2).map(|position| Command::Store(segment(attempt, position)));
+        let mut job = vec![Command::Begin(upload(attempt))];
+        job.extend(segments);
+        job.push(Command::Finish(completion(attempt, 2)));
+        job
+    };
+    for ticket in 1..=3 {
+        let attempt = attempt(ticket, 2);
+        for _ in 0..2 {
+            let answers = office.store.push(job(attempt)).await.unwrap().await.unwrap();
+            let outcomes: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+            assert_eq!(outcomes.last(), Some(&Outcome::Finished(completion(attempt, 2).receipt)));
+        }
+        let content = office.store.content(attempt.ticket).await.unwrap().unwrap();
+        let last = office.store.segment(content.upload, 1).await.unwrap().unwrap();
+        assert_eq!((content.segments, last.ciphertext[0]), (2, 0x5b));
+    }
+    // A segment is left out: nothing is complete.
+    let mut gap = job(attempt(4, 1));
+    gap.remove(1);
+    let answers = office.store.push(gap).await.unwrap().await.unwrap();
+    assert!(answers[0].is_ok());
+    assert_eq!(refused(answers[1].clone()), Refused::OutOfOrder { next: 0 });
+    assert_eq!(refused(answers[2].clone()), Refused::OutOfOrder { next: 0 });
+    assert_eq!(office.store.inbox(None, 10).await.unwrap().len(), 3);
+    let counts = office.store.counts().await.unwrap();
+    assert_eq!(counts, Counts { open_tickets: 0, incoming: 1, submissions: 3, garbage: 2 });
+}
+
+#[tokio::test]
+async fn names_of_uploads_are_not_used_again_after_a_restart() {
+    let mut office = Fixture::new().await;
+    office.mint(1).await;
+    office.mint(2).await;
+    office.submit(1, 1).await;
+    let first = office.store.content(TicketId([1; 16])).await.unwrap().unwrap().upload;
+    office.store.write(Command::Delete(TicketId([1; 16]))).await.unwrap();
+    office.reopen().await;
+    office.submit(2, 1).await;
+    let second = office.store.content(TicketId([2; 16])).await.unwrap().unwrap().upload;
+    assert_ne!(first, second, "its segments are cleared away with those of the deleted one");
+}
+
+#[tokio::test]
 async fn attempt_numbers_keep_all_64_bits() {
     let office = Fixture::new().await;
     office.mint(1).await;
@@ -134,11 +190,11 @@ async fn a_collision_fails_only_its_own_command() {
     clash.routes[1].0 = RouteNonce([1; 16]);
     let mut answers = Vec::new();
     for tickets in [vec![ticket(2)], vec![ticket(4), clash], vec![ticket(5)]] {
-        answers.push(office.store.push(Command::AddTickets(tickets)).await.unwrap());
+        answers.push(office.store.push(vec![Command::AddTickets(tickets)]).await.unwrap());
     }
     let mut outcomes = Vec::new();
     for answer in answers {
-        outcomes.push(answer.await.unwrap());
+        outcomes.push(answer.await.unwrap().remove(0));
     }
     assert_eq!(outcomes[0].clone().unwrap(), Outcome::Done);
     assert_eq!(refused(outcomes[1].clone()), Refused::Exists);
@@ -155,10 +211,10 @@ async fn what_is_queued_together_becomes_durable_together() {
     let before = office.store.commits();
     let mut answers = Vec::new();
     for number in 0..150 {
-        answers.push(office.store.push(Command::AddTickets(vec![ticket(number)])).await.unwrap());
+        answers.push(office.store.push(vec![Command::AddTickets(vec![ticket(number)])]).await.unwrap());
     }
     for answer in answers {
-        assert_eq!(answer.await.unwrap().unwrap(), Outcome::Done);
+        assert_eq!(answer.await.unwrap().remove(0).unwrap(), Outcome::Done);
     }
     let commits = office.store.commits() - before;
     assert!((1..=10).contains(&commits), "150 commands took {commits} commits");
@@ -277,12 +333,15 @@ async fn the_inbox_is_paged_newest_first_without_gaps() {
 async fn summaries_and_named_values_are_kept() {
     let office = Fixture::new().await;
     let id = office.mint(1).await;
-    let summarise = Command::Summarise { id, summary: "{\"guests\":30}".into() };
+    let summarise = Command::Summarise(vec![Summary { id, summary: "{\"guests\":30}".into() }]);
     assert_eq!(office.store.write(summarise.clone()).await.unwrap(), Outcome::Nothing);
-    office.submit(1, 1).await;
-    assert_eq!(office.store.without_summary(10).await.unwrap(), [id]);
-    assert_eq!(office.store.write(summarise).await.unwrap(), Outcome::Done);
-    assert_eq!(office.store.without_summary(10).await.unwrap(), []);
+    office.submit(1, 2).await;
+    let unread = office.store.unread(10).await.unwrap();
+    assert_eq!((unread.len(), unread[0].id, unread[0].segments.len()), (1, id, 2));
+    for _ in 0..2 {
+        assert_eq!(office.store.write(summarise.clone()).await.unwrap(), Outcome::Done);
+        assert!(office.store.unread(10).await.unwrap().is_empty());
+    }
     let row = office.store.submission(id).await.unwrap().unwrap();
     assert_eq!(row.summary.as_deref(), Some("{\"guests\":30}"));
     for value in [b"one".to_vec(), b"two".to_vec()] {
@@ -290,6 +349,20 @@ async fn summaries_and_named_values_are_kept() {
         assert_eq!(office.store.meta("check").await.unwrap(), Some(value));
     }
     assert_eq!(office.store.meta("other").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_page_behind_a_deleted_submission_begins_where_it_was() {
+    let office = Fixture::new().await;
+    for number in 1..=3 {
+        office.mint(number).await;
+        office.submit(number, 1).await;
+    }
+    let row = office.store.submission(TicketId([2; 16])).await.unwrap().unwrap();
+    office.store.write(Command::Delete(row.id)).await.unwrap();
+    let after = Some(Cursor { stored_at: row.stored_at, id: row.id });
+    let page = office.store.inbox(after, 10).await.unwrap();
+    assert_eq!(page.iter().map(|row| row.id.0[0]).collect::<Vec<_>>(), [1]);
 }
 
 #[tokio::test]

@@ -1,31 +1,36 @@
-//! The only task that writes. Whatever was queued while the last commit was being fsynced goes into the next one, so
-//! the number of fsyncs does not grow with the number of streams (group commit).
+//! The only thread that writes. Whatever was queued while the last commit was on its way to the disk goes into the next
+//! one, so the number of fsyncs does not grow with the number of streams (group commit).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{AnyConnection, Connection};
+use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::apply::apply;
+use super::Ended;
+use super::apply::{Session, apply};
 use super::command::{Command, Outcome};
 use super::engine::{self, Engine};
-use super::error::{Refused, StoreError, describe};
+use super::error::{StoreError, describe};
+use super::post::{Delivery, Post};
 use crate::crash;
 
-/// Most commands of one transaction.
+/// Most jobs of one transaction.
 const MAX_ROUND: usize = 256;
-/// Most commands that wait.
+/// Most jobs that wait.
 const QUEUE: usize = 1024;
 /// Most memory that queued commands hold, in KiB. Whoever wants to queue more waits: that is the back-pressure.
 const QUEUE_KIB: usize = 8 * 1024;
 
-/// The answer to a queued command.
-pub type Answer = oneshot::Receiver<Result<Outcome, StoreError>>;
+/// What became of each command of a job, in their order.
+pub type Answers = Vec<Result<Outcome, StoreError>>;
+/// The answer to a queued job.
+pub type Answer = oneshot::Receiver<Answers>;
 
+/// Commands of one caller that are written in one transaction.
 struct Job {
-    command: Command,
-    answer: oneshot::Sender<Result<Outcome, StoreError>>,
+    commands: Vec<Command>,
+    answer: oneshot::Sender<Answers>,
     /// Gives its share of the queue's memory back when the job is dropped.
     _share: OwnedSemaphorePermit,
 }
@@ -39,19 +44,21 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Starts the writer. It stops, and closes its connection, when every queue handle is dropped.
-    pub(super) fn start(engine: Engine, connection: AnyConnection) -> (Self, tokio::task::JoinHandle<()>) {
+    /// Starts the thread. It stops, and closes its connection, when every handle is dropped.
+    pub(super) fn start(engine: Engine, connection: Connection, post: Post) -> Result<(Self, Ended), StoreError> {
         let (jobs, queued) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
         let writer = Writer {
             engine,
-            connection: Some(connection),
+            session: Some(Session::new(connection)?),
             failing: false,
             must_truncate: false,
             commits: Arc::clone(&commits),
+            post,
         };
-        let task = tokio::spawn(writer.run(queued));
-        (Self { jobs, memory: Arc::new(Semaphore::new(QUEUE_KIB)), commits }, task)
+        let ended = super::thread("store-writer", move || writer.run(queued))
+            .map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
+        Ok((Self { jobs, memory: Arc::new(Semaphore::new(QUEUE_KIB)), commits }, ended))
     }
 
     /// Transactions that became durable so far.
@@ -59,13 +66,14 @@ impl Queue {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Queues a command behind all that the caller queued before; waits for room. The answer comes when it is durable.
-    pub(super) async fn push(&self, command: Command) -> Result<Answer, StoreError> {
-        let kib = command.weight().div_ceil(1024).clamp(1, QUEUE_KIB);
-        let kib = u32::try_from(kib).expect("at most QUEUE_KIB");
+    /// Queues commands behind all that the caller queued before; waits for room. The answer comes when all of them are
+    /// durable.
+    pub(super) async fn push(&self, commands: Vec<Command>) -> Result<Answer, StoreError> {
+        let weight: usize = commands.iter().map(Command::weight).sum();
+        let kib = u32::try_from(weight.div_ceil(1024).clamp(1, QUEUE_KIB)).expect("at most QUEUE_KIB");
         let share = Arc::clone(&self.memory).acquire_many_owned(kib).await.map_err(|_| StoreError::Stopped)?;
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job { command, answer, _share: share }).await.map_err(|_| StoreError::Stopped)?;
+        self.jobs.send(Job { commands, answer, _share: share }).await.map_err(|_| StoreError::Stopped)?;
         Ok(answered)
     }
 }
@@ -73,64 +81,52 @@ impl Queue {
 struct Writer {
     engine: Engine,
     /// None after a failure: the next round opens a new one, because a failed commit leaves a connection in doubt.
-    connection: Option<AnyConnection>,
+    session: Option<Session>,
     failing: bool,
     must_truncate: bool,
     commits: Arc<AtomicU64>,
+    post: Post,
 }
 
 impl Writer {
-    async fn run(mut self, mut queued: mpsc::Receiver<Job>) {
+    fn run(mut self, mut queued: mpsc::Receiver<Job>) {
         let mut round = Vec::new();
-        while queued.recv_many(&mut round, MAX_ROUND).await > 0 {
-            let result = self.write(&round).await;
+        while queued.blocking_recv_many(&mut round, MAX_ROUND) > 0 {
+            let result = self.write(&round);
             self.note(&result);
-            match result {
-                Ok(answers) => {
-                    for (job, answer) in round.drain(..).zip(answers) {
-                        // Nobody listens any more: the stream is gone, the data are stored all the same.
-                        let _ = job.answer.send(answer);
-                    }
-                }
-                Err(error) => {
-                    let reason: Arc<str> = describe(&error).into();
-                    for job in round.drain(..) {
-                        let _ = job.answer.send(Err(StoreError::Unavailable(Arc::clone(&reason))));
-                    }
-                }
-            }
+            let answers = result.unwrap_or_else(|error| {
+                let reason: Arc<str> = describe(&error).into();
+                let failed = || Err(StoreError::Unavailable(Arc::clone(&reason)));
+                round.iter().map(|job| job.commands.iter().map(|_| failed()).collect()).collect()
+            });
+            // Nobody may listen any more: the stream is gone, the data are stored all the same.
+            let deliver = |(job, answers): (Job, Answers)| -> Delivery { Box::new(|| drop(job.answer.send(answers))) };
+            self.post.send(round.drain(..).zip(answers).map(deliver).collect());
         }
-        if let Some(mut connection) = self.connection.take() {
-            let _ = engine::truncate_log(&mut connection).await;
-            let _ = connection.close().await;
+        if let Some(session) = self.session.take() {
+            let _ = engine::truncate_log(&session.connection);
         }
     }
 
     /// One transaction. On `Err` nothing of it is acknowledged, and nothing of it counts as stored.
-    async fn write(&mut self, round: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, sqlx::Error> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.engine.connect().await?,
+    fn write(&mut self, round: &[Job]) -> rusqlite::Result<Vec<Answers>> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => Session::new(self.engine.writer()?)?,
         };
-        match transaction(&mut connection, round).await {
-            Ok(answers) => {
-                self.commits.fetch_add(1, Ordering::Relaxed);
-                self.must_truncate |= round.iter().zip(&answers).any(|(job, answer)| job.command.has_shredded(answer));
-                if self.must_truncate {
-                    self.must_truncate = !engine::truncate_log(&mut connection).await.unwrap_or(false);
-                }
-                self.connection = Some(connection);
-                Ok(answers)
-            }
-            Err(error) => {
-                let _ = connection.close_hard().await;
-                Err(error)
-            }
+        // On an error the connection is dropped here, and the transaction with it.
+        let answers = transaction(&mut session, round)?;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.must_truncate |= round.iter().zip(&answers).any(|(job, answers)| has_shredded(job, answers));
+        if self.must_truncate {
+            self.must_truncate = !engine::truncate_log(&session.connection).unwrap_or(false);
         }
+        self.session = Some(session);
+        Ok(answers)
     }
 
     /// Says once that writing fails, and once that it works again.
-    fn note<T>(&mut self, result: &Result<T, sqlx::Error>) {
+    fn note<T>(&mut self, result: &rusqlite::Result<T>) {
         match result {
             Err(error) if !self.failing => {
                 self.failing = true;
@@ -150,59 +146,25 @@ impl Writer {
     }
 }
 
-async fn transaction(
-    connection: &mut AnyConnection,
-    round: &[Job],
-) -> Result<Vec<Result<Outcome, StoreError>>, sqlx::Error> {
-    sqlx::raw_sql(engine::BEGIN).execute(&mut *connection).await?;
+fn transaction(session: &mut Session, round: &[Job]) -> rusqlite::Result<Vec<Answers>> {
+    // The write lock at once, so that it cannot fail half-way.
+    session.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut answers = Vec::with_capacity(round.len());
     for job in round {
-        answers.push(one(connection, &job.command).await?);
+        answers.push(apply(session, &job.commands)?);
     }
     crash_at("before-commit", round);
-    sqlx::raw_sql("COMMIT").execute(&mut *connection).await?;
+    session.connection.prepare_cached("COMMIT")?.execute([])?;
     crash_at("after-commit", round);
     Ok(answers)
 }
 
-/// One command. `Err` means that the whole round has failed; a command that merely does not fit is an answer.
-async fn one(connection: &mut AnyConnection, command: &Command) -> Result<Result<Outcome, StoreError>, sqlx::Error> {
-    match apply(connection, command).await {
-        Ok(outcome) => Ok(Ok(outcome)),
-        Err(ApplyError::Answer(error)) => Ok(Err(error)),
-        Err(ApplyError::Engine(error)) => Err(error),
-    }
-}
-
-/// How a single command can fail.
-#[derive(Debug)]
-pub(super) enum ApplyError {
-    /// It does not fit, or meets a damaged row. It has changed nothing.
-    Answer(StoreError),
-    /// The engine failed: the round with it.
-    Engine(sqlx::Error),
-}
-
-impl From<sqlx::Error> for ApplyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<StoreError> for ApplyError {
-    fn from(error: StoreError) -> Self {
-        Self::Answer(error)
-    }
-}
-
-impl From<Refused> for ApplyError {
-    fn from(refused: Refused) -> Self {
-        Self::Answer(refused.into())
-    }
+fn has_shredded(job: &Job, answers: &Answers) -> bool {
+    job.commands.iter().zip(answers).any(|(command, answer)| command.has_shredded(answer))
 }
 
 fn crash_at(when: &str, round: &[Job]) {
-    for job in round {
-        crash::point(when, job.command.name());
+    for command in round.iter().flat_map(|job| &job.commands) {
+        crash::point(when, command.name());
     }
 }

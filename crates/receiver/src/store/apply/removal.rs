@@ -1,139 +1,134 @@
 //! Commands that take away. A key goes at once; the ciphertext that it opened is cleared away later, in pieces that
 //! do not hold up the writer.
 
+use rusqlite::{Connection, OptionalExtension as _};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
-use sqlx::{AnyConnection, Row, query};
 
-use super::{Applied, ApplyError, Outcome, current, discard, signed};
-use crate::store::ids::parse_ticket_id;
-use crate::store::{ENDED, INCOMING, LIVE, REVOKED};
+use super::upload::{Current, current};
+use super::{Applied, Outcome, change};
+use crate::store::ids::UploadId;
+use crate::store::read::signed;
+use crate::store::{ENDED, LIVE, REVOKED};
 
 /// Segments that one sweep clears away: at most 2 MiB to overwrite.
-const SWEEP_SEGMENTS: i64 = 32;
+const SWEEP_SEGMENTS: u32 = 32;
 /// Tickets that one command ends.
-const END_TICKETS: i64 = 200;
+const END_TICKETS: usize = 200;
 
-pub(super) async fn delete(connection: &mut AnyConnection, id: TicketId) -> Applied {
-    let name = id.to_string();
-    let upload = current(connection, id).await?.map(|now| now.upload);
-    let routes = take_routes(connection, &name).await?;
-    if let Some(upload) = &upload {
-        discard(connection, upload).await?;
-        query("DELETE FROM submission WHERE ticket = $1").bind(name.clone()).execute(&mut *connection).await?;
+type Routes = Vec<(RouteNonce, MemberId)>;
+
+/// Deletes the row of an upload or submission, and what was found in it; its segments are handed to the sweeper.
+pub(super) fn shred(connection: &Connection, now: &Current) -> rusqlite::Result<()> {
+    change(connection, "INSERT INTO garbage (upload) VALUES (?1)", [now.upload.0])?;
+    change(connection, "DELETE FROM submission WHERE ticket = ?1", [now.ticket])?;
+    if now.complete {
+        change(connection, "DELETE FROM unread WHERE ticket = ?1", [now.ticket])?;
+        change(connection, "DELETE FROM finding WHERE ticket = ?1", [now.ticket])?;
     }
-    let revoked = forget_keys(connection, &name, REVOKED, true).await?;
-    Ok(if upload.is_some() || revoked { Outcome::Deleted(routes) } else { Outcome::Nothing })
+    Ok(())
+}
+
+pub(super) fn delete(connection: &Connection, id: TicketId) -> Applied {
+    let submission = current(connection, id)?;
+    if let Some(submission) = &submission {
+        shred(connection, submission)?;
+    }
+    let mut query = connection.prepare_cached("SELECT number FROM ticket WHERE id = ?1 AND state <> ?2")?;
+    let ticket = query.query_row((id.0, REVOKED), |row| row.get(0)).optional()?;
+    let Some(ticket) = ticket else { return Ok(Outcome::Nothing) };
+    let routes = take_routes(connection, ticket)?;
+    change(
+        connection,
+        "UPDATE ticket SET state = ?2, routes = NULL, ticket_sealed = NULL, key_sealed = NULL, \
+         reference_sealed = NULL WHERE number = ?1",
+        (ticket, REVOKED),
+    )?;
+    Ok(Outcome::Deleted(routes))
 }
 
 /// The ticket stays live, for a higher attempt: what a proxy held back of this one or of an earlier one stays without
 /// effect. The wrapped key is overwritten with the row; the log is cut with the next removal.
-pub(super) async fn discard_attempt(connection: &mut AnyConnection, ticket: TicketId, attempt: u64) -> Applied {
-    let now = match current(connection, ticket).await? {
+pub(super) fn discard_attempt(connection: &Connection, id: TicketId, attempt: u64) -> Applied {
+    let now = match current(connection, id)? {
         Some(now) if !now.complete && now.attempt == attempt => now,
         _ => return Ok(Outcome::Nothing),
     };
-    discard(connection, &now.upload).await?;
-    query("DELETE FROM submission WHERE ticket = $1").bind(ticket.to_string()).execute(&mut *connection).await?;
-    query("UPDATE ticket SET last_attempt = $1 WHERE id = $2")
-        .bind(attempt.cast_signed())
-        .bind(ticket.to_string())
-        .execute(connection)
-        .await?;
+    shred(connection, &now)?;
+    let sql = "UPDATE ticket SET last_attempt = ?2 WHERE number = ?1";
+    change(connection, sql, (now.ticket, attempt.cast_signed()))?;
     Ok(Outcome::Done)
 }
 
-/// Deletes a ticket's secrets, if it is live.
-async fn forget_keys(
-    connection: &mut AnyConnection,
-    ticket: &str,
-    state: i64,
-    reference_too: bool,
-) -> Result<bool, ApplyError> {
-    let sql = if reference_too {
-        "UPDATE ticket SET state = $1, ticket_sealed = NULL, key_sealed = NULL, reference_sealed = NULL \
-         WHERE id = $2 AND state <> $1"
-    } else {
-        "UPDATE ticket SET state = $1, ticket_sealed = NULL, key_sealed = NULL WHERE id = $2 AND state <> $1"
-    };
-    let changed = query(sql).bind(state).bind(ticket.to_owned()).execute(connection).await?;
-    Ok(changed.rows_affected() > 0)
-}
-
-async fn take_routes(connection: &mut AnyConnection, ticket: &str) -> Result<Vec<(RouteNonce, MemberId)>, ApplyError> {
-    let rows = query("SELECT nonce, inner_proxy FROM ticket_route WHERE ticket = $1")
-        .bind(ticket.to_owned())
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut routes = Vec::with_capacity(rows.len());
-    for row in rows {
-        let nonce = parse_ticket_id(&row.try_get::<String, _>("nonce")?);
-        let inner = row.try_get::<String, _>("inner_proxy")?.parse();
+/// The tokens that led to a ticket; they lead nowhere any more.
+fn take_routes(connection: &Connection, ticket: i64) -> rusqlite::Result<Routes> {
+    let mut query = connection.prepare_cached("SELECT routes FROM ticket WHERE number = ?1")?;
+    let stored: Option<Vec<u8>> = query.query_row([ticket], |row| row.get(0))?;
+    let mut routes = Vec::new();
+    for pair in stored.unwrap_or_default().chunks_exact(32) {
+        let (nonce, inner) = pair.split_at(16);
+        change(connection, "DELETE FROM route WHERE nonce = ?1", [nonce])?;
         // A damaged route leads nowhere: it is no reason to keep a secret.
-        if let (Some(nonce), Ok(inner)) = (nonce, inner) {
-            routes.push((RouteNonce(nonce.0), inner));
+        if let (Ok(nonce), Ok(inner)) = (nonce.try_into(), inner.try_into()) {
+            routes.extend(MemberId::from_bytes(inner).ok().map(|inner| (RouteNonce(nonce), inner)));
         }
     }
-    query("DELETE FROM ticket_route WHERE ticket = $1").bind(ticket.to_owned()).execute(connection).await?;
     Ok(routes)
 }
 
-pub(super) async fn end_tickets(connection: &mut AnyConnection, before: UnixSeconds, except: &[TicketId]) -> Applied {
-    let except: Vec<String> = except.iter().map(ToString::to_string).collect();
-    let most = END_TICKETS.saturating_add(i64::try_from(except.len()).unwrap_or(i64::MAX));
-    let rows = query("SELECT id FROM ticket WHERE state = $1 AND not_after < $2 ORDER BY not_after LIMIT $3")
-        .bind(LIVE)
-        .bind(signed(before))
-        .bind(most)
-        .fetch_all(&mut *connection)
-        .await?;
+pub(super) fn end_tickets(connection: &Connection, before: UnixSeconds, except: &[TicketId]) -> Applied {
+    let sql = "SELECT number, id FROM ticket WHERE state = ?1 AND not_after < ?2 ORDER BY not_after LIMIT ?3";
+    let most = END_TICKETS.saturating_add(except.len());
+    let mut query = connection.prepare_cached(sql)?;
+    let ended = query
+        .query_map((LIVE, signed(before), i64::try_from(most).unwrap_or(i64::MAX)), |row| {
+            Ok((row.get(0)?, TicketId(row.get(1)?)))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     let (mut tickets, mut routes) = (0, Vec::new());
-    for row in &rows {
-        let ticket: String = row.try_get("id")?;
-        if !except.contains(&ticket) {
-            routes.extend(end_one(connection, &ticket).await?);
+    for (number, id) in ended {
+        if !except.contains(&id) {
+            routes.extend(end_one(connection, number, id)?);
             tickets += 1;
         }
     }
     Ok(Outcome::Ended { tickets, routes })
 }
 
-async fn end_one(connection: &mut AnyConnection, ticket: &str) -> Result<Vec<(RouteNonce, MemberId)>, ApplyError> {
-    let unfinished = query("SELECT upload FROM submission WHERE ticket = $1 AND state = $2")
-        .bind(ticket.to_owned())
-        .bind(INCOMING)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if let Some(row) = unfinished {
-        discard(connection, &row.try_get::<String, _>("upload")?).await?;
-        query("DELETE FROM submission WHERE ticket = $1").bind(ticket.to_owned()).execute(&mut *connection).await?;
+/// The row of a ticket is kept only for a submission that hangs on it.
+fn end_one(connection: &Connection, number: i64, id: TicketId) -> rusqlite::Result<Routes> {
+    let routes = take_routes(connection, number)?;
+    let submission = current(connection, id)?;
+    if submission.as_ref().is_some_and(|submission| submission.complete) {
+        change(
+            connection,
+            "UPDATE ticket SET state = ?2, routes = NULL, ticket_sealed = NULL, key_sealed = NULL WHERE number = ?1",
+            (number, ENDED),
+        )?;
+        return Ok(routes);
     }
-    let routes = take_routes(connection, ticket).await?;
-    forget_keys(connection, ticket, ENDED, false).await?;
-    // The row itself is kept only for the submission that hangs on it.
-    query("DELETE FROM ticket WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM submission WHERE submission.ticket = ticket.id)")
-        .bind(ticket.to_owned())
-        .execute(connection)
-        .await?;
+    if let Some(unfinished) = submission {
+        shred(connection, &unfinished)?;
+    }
+    change(connection, "DELETE FROM ticket WHERE number = ?1", [number])?;
     Ok(routes)
 }
 
-pub(super) async fn sweep(connection: &mut AnyConnection) -> Applied {
-    let Some(row) = query("SELECT upload FROM garbage LIMIT 1").fetch_optional(&mut *connection).await? else {
+pub(super) fn sweep(connection: &Connection) -> Applied {
+    let mut query = connection.prepare_cached("SELECT upload FROM garbage LIMIT 1")?;
+    let Some(upload) = query.query_row([], |row| row.get(0)).optional()? else {
         return Ok(Outcome::Swept(false));
     };
-    let upload: String = row.try_get("upload")?;
-    let first = query("SELECT position FROM segment WHERE upload = $1 ORDER BY position LIMIT 1")
-        .bind(upload.clone())
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(first) = first else {
-        query("DELETE FROM garbage WHERE upload = $1").bind(upload).execute(connection).await?;
-        return Ok(Outcome::Swept(true));
-    };
-    let end = first.try_get::<i64, _>("position")? + SWEEP_SEGMENTS;
-    query("DELETE FROM segment WHERE upload = $1 AND position < $2").bind(upload).bind(end).execute(connection).await?;
+    let [first, last] = UploadId(upload).segments();
+    let swept = change(
+        connection,
+        "DELETE FROM segment WHERE name IN (SELECT name FROM segment WHERE name BETWEEN ?1 AND ?2 LIMIT ?3)",
+        (first, last, SWEEP_SEGMENTS),
+    )?;
+    if swept == 0 {
+        change(connection, "DELETE FROM garbage WHERE upload = ?1", [upload])?;
+    }
     Ok(Outcome::Swept(true))
 }

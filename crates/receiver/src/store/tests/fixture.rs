@@ -94,14 +94,7 @@ pub(super) fn attempt(ticket: u8, number: u64) -> Attempt {
 }
 
 pub(super) fn upload(attempt: Attempt) -> NewUpload {
-    NewUpload {
-        attempt,
-        upload: random_name().unwrap(),
-        kind: "guest-list".parse().unwrap(),
-        sender: None,
-        key_sealed: WRAPPED_KEY.to_vec(),
-        begun_at: UnixSeconds(20),
-    }
+    NewUpload { attempt, key_sealed: WRAPPED_KEY.to_vec() }
 }
 
 pub(super) fn segment(attempt: Attempt, position: u32) -> NewSegment {
