@@ -1,5 +1,7 @@
 //! Ed25519 (RFC 8032): signatures of offices, senders and root keys, always over a labelled encoding.
 
+use std::cell::RefCell;
+
 use ed25519_dalek::{Signer, VerifyingKey};
 use rand::CryptoRng;
 use schleuse_protocol::wire::ticket::Signature;
@@ -43,7 +45,27 @@ impl SigningKey {
 /// refuses keys and commitments of small order, so that one signature cannot fit several messages or keys.
 pub fn verify(public: &[u8; 32], label: Label, parts: &[&[u8]], signature: &Signature) -> bool {
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-    VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify_strict(&label.bind(parts), &signature).is_ok())
+    unpacked(public).is_some_and(|key| key.verify_strict(&label.bind(parts), &signature).is_ok())
+}
+
+/// Public keys that a thread has unpacked, each at the place that its first byte names.
+const UNPACKED: usize = 64;
+
+thread_local! {
+    static CACHE: RefCell<[Option<VerifyingKey>; UNPACKED]> = const { RefCell::new([None; UNPACKED]) };
+}
+
+/// The point of a public key: RFC 8032 section 5.1.3. Unpacking it costs a square root, and the same few members sign again
+/// and again.
+fn unpacked(public: &[u8; 32]) -> Option<VerifyingKey> {
+    let place = usize::from(public[0]) % UNPACKED;
+    CACHE.with_borrow_mut(|cache| match cache[place] {
+        Some(key) if key.as_bytes() == public => Some(key),
+        _ => {
+            cache[place] = Some(VerifyingKey::from_bytes(public).ok()?);
+            cache[place]
+        }
+    })
 }
 
 #[cfg(test)]
@@ -59,6 +81,19 @@ mod tests {
         assert!(!verify(&key.public(), Label::Receipt, &[b"ab", b"c"], &signature));
         assert!(!verify(&key.public(), Label::Identity, &[b"a", b"bc"], &signature));
         assert!(!verify(&other.public(), Label::Identity, &[b"ab", b"c"], &signature));
+    }
+
+    #[test]
+    fn keys_that_share_a_place_in_the_cache_are_not_mixed_up() {
+        let keys: Vec<_> = (0..=255).map(|seed| SigningKey::from_bytes(&[seed; 32])).collect();
+        for (signer, other) in keys.iter().zip(keys.iter().cycle().skip(1)).chain(keys.iter().zip(&keys[128..])) {
+            let signature = signer.sign(Label::Receipt, &[b"content"]);
+            assert!(!verify(&other.public(), Label::Receipt, &[b"content"], &signature));
+            assert!(verify(&signer.public(), Label::Receipt, &[b"content"], &signature));
+        }
+        // No point of the curve: refused again and again.
+        let nonsense = [2; 32];
+        assert!((0..2).all(|_| unpacked(&nonsense).is_none()));
     }
 
     #[test]
