@@ -62,7 +62,7 @@ impl Office {
     pub fn mint(&self, options: &[(&str, Value)]) -> Ticket {
         let answer = self.ask("POST", "/v1/tickets", &request(options));
         assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
-        let uri = answer.json()["ticket"].as_str().expect("a ticket").to_owned();
+        let uri = answer.json()["tickets"][0]["ticket"].as_str().expect("a ticket").to_owned();
         uri.parse().expect("a ticket's URI")
     }
 

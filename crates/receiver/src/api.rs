@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `POST /v1/tickets` | mints; [`model::MintBody`] → [`model::TicketView`] |
+//! | `POST /v1/tickets` | mints up to 500, all or none; [`model::MintBody`] → [`model::MintedView`] |
 //! | `GET /v1/inbox?after=CURSOR&limit=N` | a page, newest first: [`model::PageView`] |
 //! | `GET /v1/submissions/{id}` | one submission: [`model::SubmissionView`] |
 //! | `GET /v1/submissions/{id}/content` | the original bytes, streamed |

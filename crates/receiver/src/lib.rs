@@ -39,6 +39,6 @@ pub mod texts;
 pub use config::Config;
 pub use keys::{CREDENTIAL, DamagedRecord, create_key_file};
 pub use link::LinkStatus;
-pub use mint::{MintError, MintRequest};
+pub use mint::{MAX_COUNT, MintError, MintRequest};
 pub use policy::{SenderRule, SenderRuleError};
 pub use receiver::{Handle, Receiver, check};

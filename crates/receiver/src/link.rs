@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 pub(crate) use arrivals::Arrivals;
 pub(crate) use lease::Leases;
 pub use routes::LinkStatus;
-pub(crate) use routes::{Connected, Routes};
+pub(crate) use routes::{Connected, Routes, Shortage};
 
 use crate::config::InnerAddress;
 use crate::core::Core;

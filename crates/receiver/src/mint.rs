@@ -3,20 +3,22 @@
 use std::time::Duration;
 
 use schleuse_protocol::limits::{MAX_PURPOSE_TEXT, VERSION};
-use schleuse_protocol::office::NoRoute;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::PayloadKind;
-use schleuse_protocol::wire::ticket::{Purpose, Suite, Ticket, TicketBody, TicketId, TicketSecret};
+use schleuse_protocol::wire::ticket::{Purpose, Route, Suite, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_seal::{OneTimeSecret, sign_ticket};
 
 use crate::config::MAX_VALIDITY;
 use crate::core::Core;
 use crate::crash;
+use crate::link::Shortage;
 use crate::policy::SenderRule;
 use crate::store::{Command, NewTicket, StoreError};
 
-/// Tickets that become durable with one command.
-const BATCH: usize = 64;
+/// Most tickets that are minted at once: they become durable with one commit, and are in memory together.
+pub const MAX_COUNT: usize = 500;
+/// Tickets that are made in one go: a few milliseconds with suite 2, which is as long as streams then wait.
+const IN_ONE_GO: usize = 8;
 /// A ticket is valid a little before it was minted: the sender's clock may be behind ours.
 const CLOCK_SLACK: u64 = 300;
 
@@ -64,13 +66,30 @@ pub enum MintError {
     Invalid(String),
     /// No inner proxy is connected, or none gave tokens.
     #[error("no ticket without a route: no inner proxy is connected or gives tokens; see 'schleuse-receiver status'")]
-    NoRoute(#[from] NoRoute),
+    NoRoute,
+    /// There are route tokens for a part only, so nothing was minted.
+    #[error(
+        "nothing was minted: the inner proxies gave route tokens for {there} of {wanted} tickets; mint fewer at a time, \
+         or try again in a minute"
+    )]
+    FewTokens {
+        /// For so many tickets tokens are in stock.
+        there: usize,
+        /// So many tickets were asked for.
+        wanted: usize,
+    },
     /// The ticket could not be made durable, so it was not handed out.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system gives no random numbers.
     #[error("no random numbers: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl From<Shortage> for MintError {
+    fn from(Shortage { wanted, there }: Shortage) -> Self {
+        if there == 0 { Self::NoRoute } else { Self::FewTokens { there, wanted } }
+    }
 }
 
 impl MintRequest {
@@ -112,27 +131,35 @@ impl MintRequest {
     }
 }
 
-/// Mints `count` tickets like this. On an error none of the last batch is valid.
+/// Mints `count` tickets like this: all of them or, on an error, none.
 pub(crate) async fn mint_many(core: &Core, request: &MintRequest, count: usize) -> Result<Vec<Ticket>, MintError> {
     let validity = request.check(core.config.tickets.validity)?;
-    let mut tickets = Vec::with_capacity(count);
-    while tickets.len() < count {
-        let mut rows = Vec::new();
-        for _ in 0..BATCH.min(count - tickets.len()) {
-            let (ticket, row) = make(core, request, validity).await?;
-            tickets.push(ticket);
-            rows.push(row);
-        }
-        core.store.write(Command::AddTickets(rows)).await?;
-        crash::point("after-mint-commit", "");
+    if !(1..=MAX_COUNT).contains(&count) {
+        return Err(MintError::Invalid(format!("1 to {MAX_COUNT} tickets are minted at a time, not {count}")));
     }
+    let minted_at = core.clock.unix();
+    let not_after = minted_at.after(validity);
+    let (mut tickets, mut rows) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for routes in core.routes.take(count, not_after).await? {
+        let (ticket, row) = make(core, request, routes, minted_at, not_after)?;
+        tickets.push(ticket);
+        rows.push(row);
+        if rows.len() % IN_ONE_GO == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    core.store.write(Command::AddTickets(rows)).await?;
+    crash::point("after-mint-commit", "");
     Ok(tickets)
 }
 
-async fn make(core: &Core, request: &MintRequest, validity: Duration) -> Result<(Ticket, NewTicket), MintError> {
-    let now = core.clock.unix();
-    let not_after = now.after(validity);
-    let routes = core.routes.take(not_after).await?;
+fn make(
+    core: &Core,
+    request: &MintRequest,
+    routes: Vec<Route>,
+    minted_at: UnixSeconds,
+    not_after: UnixSeconds,
+) -> Result<(Ticket, NewTicket), MintError> {
     let mut random = [0; 48];
     getrandom::fill(&mut random)?;
     let (id, secret) = random.split_at(16);
@@ -143,7 +170,7 @@ async fn make(core: &Core, request: &MintRequest, validity: Duration) -> Result<
         id: TicketId(id.try_into().expect("16 bytes")),
         key,
         secret: TicketSecret(secret.try_into().expect("32 bytes")),
-        not_before: UnixSeconds(now.0.saturating_sub(CLOCK_SLACK)),
+        not_before: UnixSeconds(minted_at.0.saturating_sub(CLOCK_SLACK)),
         not_after,
         routes,
         purpose: request.purpose(),
@@ -157,7 +184,7 @@ async fn make(core: &Core, request: &MintRequest, validity: Duration) -> Result<
         key_sealed: core.vault.wrap_one_time_key(body.id, &one_time_secret),
         reference_sealed: request.reference.as_deref().map(|text| core.vault.wrap_reference(body.id, text)),
         not_after,
-        minted_at: now,
+        minted_at,
         max_bytes: request.max_bytes.unwrap_or(core.config.tickets.max_content),
         sender_rule: request.sender.to_string(),
         routes: body.routes.iter().map(|route| (route.token.nonce, route.inner)).collect(),

@@ -164,7 +164,7 @@ impl Handle {
         Ok(self.mint_many(request, 1).await?.remove(0))
     }
 
-    /// Mints many tickets alike, in batches that become durable together.
+    /// Mints up to [`MAX_COUNT`](crate::MAX_COUNT) tickets alike, which become durable together: all of them or none.
     ///
     /// # Errors
     /// As [`mint`](Self::mint).

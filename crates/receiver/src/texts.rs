@@ -42,6 +42,7 @@ macro_rules! texts {
 
 texts! {
     Ticket = "Ticket {0}, gültig bis {1}:", "Ticket {0}, valid until {1}:";
+    Tickets = "{0} Tickets, gültig bis {1}:", "{0} tickets, valid until {1}:";
     InboxEmpty = "Der Eingang ist leer.", "The inbox is empty.";
     InboxMore = "Es gibt weitere: --after {0}", "There are more: --after {0}";
     Received = "Eingegangen", "Received";

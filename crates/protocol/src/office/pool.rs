@@ -15,6 +15,8 @@ use crate::wire::token::RouteToken;
 pub struct TokenPool {
     /// How many to have of each inner proxy.
     target: usize,
+    /// How many are wanted beyond that, because many tickets are to be minted at once.
+    demand: usize,
     inners: BTreeMap<MemberId, Stock>,
     /// How many tickets got routes.
     tickets: usize,
@@ -37,7 +39,7 @@ pub struct NoRoute;
 impl TokenPool {
     /// A pool that keeps about `target` tokens of each inner proxy.
     pub fn new(target: usize) -> Self {
-        Self { target: target.max(1), inners: BTreeMap::new(), tickets: 0 }
+        Self { target: target.max(1), demand: 0, inners: BTreeMap::new(), tickets: 0 }
     }
 
     /// The control stream to this inner proxy is there.
@@ -65,14 +67,19 @@ impl TokenPool {
         }
     }
 
+    /// So many tickets wait for their routes: until this is taken back, as many tokens are fetched beyond the usual stock.
+    pub fn set_demand(&mut self, tickets: usize) {
+        self.demand = tickets;
+    }
+
     /// The next request to send, if a stock is less than half full. Tokens of which a third of their life is over are
     /// replaced: tickets are to live long.
     pub fn poll_request(&mut self, now: UnixSeconds) -> Option<(MemberId, OfficeToInner)> {
-        let target = self.target;
+        let (low, target) = (self.target / 2 + self.demand, self.target + self.demand);
         let stale = now.after(EPOCH - EPOCH / 3);
         self.inners.iter_mut().find_map(|(inner, stock)| {
             stock.tokens.retain(|(not_after, _)| *not_after >= stale);
-            if !stock.connected || stock.outstanding || stock.tokens.len() * 2 > target {
+            if !stock.connected || stock.outstanding || stock.tokens.len() > low {
                 return None;
             }
             stock.outstanding = true;
@@ -100,6 +107,16 @@ impl TokenPool {
         routes.rotate_left(first);
         self.tickets = self.tickets.wrapping_add(1);
         Ok(routes)
+    }
+
+    /// Routes for so many tickets, or for none of them: then it says for how many there are tokens.
+    pub fn take_for_each(&mut self, tickets: usize, not_after: UnixSeconds) -> Result<Vec<Vec<Route>>, usize> {
+        let usable = |stock: &Stock| stock.tokens.iter().filter(|(until, _)| *until >= not_after).count();
+        let most = self.inners.values().filter(|stock| stock.connected).map(usable).max().unwrap_or(0);
+        if most < tickets {
+            return Err(most);
+        }
+        (0..tickets).map(|_| self.take_routes(not_after).map_err(|NoRoute| most)).collect()
     }
 
     /// How many tokens of this inner proxy are in stock.
@@ -153,6 +170,38 @@ mod tests {
         let routes = pool.take_routes(NOW).unwrap();
         assert_eq!(routes.iter().map(|route| route.inner).collect::<Vec<_>>(), [inner("a"), inner("b")]);
         assert_eq!(pool.take_routes(NOW), Err(NoRoute));
+    }
+
+    #[test]
+    fn a_demand_raises_the_stock_until_it_is_taken_back() {
+        let mut pool = TokenPool::new(4);
+        pool.handle_connected(inner("a"));
+        pool.set_demand(100);
+        let mut asked = 0;
+        while let Some((_, OfficeToInner::TokensWanted { count, .. })) = pool.poll_request(NOW) {
+            asked += usize::from(count);
+            pool.handle_tokens(&inner("a"), NOW.after(EPOCH), (0..count).map(|_| token(1)).collect());
+        }
+        assert_eq!((asked, pool.len(&inner("a"))), (104, 104));
+        assert_eq!(pool.take_for_each(100, NOW).unwrap().len(), 100);
+        pool.set_demand(0);
+        assert_eq!(pool.poll_request(NOW), None, "the usual stock is there");
+    }
+
+    #[test]
+    fn many_tickets_get_routes_or_none_of_them() {
+        let mut pool = TokenPool::new(4);
+        for (name, count) in [("a", 2), ("b", 4)] {
+            pool.handle_connected(inner(name));
+            while pool.poll_request(NOW).is_some() {}
+            pool.handle_tokens(&inner(name), NOW.after(EPOCH), (0..count).map(token).collect());
+        }
+        assert_eq!(pool.take_for_each(5, NOW), Err(4));
+        assert_eq!((pool.len(&inner("a")), pool.len(&inner("b"))), (2, 4), "a failure takes nothing");
+        let routes = pool.take_for_each(4, NOW).unwrap();
+        assert_eq!(routes.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1, 1]);
+        assert_eq!(pool.take_for_each(1, NOW), Err(0));
+        assert_eq!(pool.take_for_each(0, NOW), Ok(alloc::vec![]));
     }
 
     #[test]

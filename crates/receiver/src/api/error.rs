@@ -61,7 +61,8 @@ impl From<MintError> for ApiError {
     fn from(error: MintError) -> Self {
         match error {
             MintError::Invalid(message) => Self::invalid(message),
-            MintError::NoRoute(_) => Self::unavailable("no-route", error.to_string()),
+            MintError::NoRoute => Self::unavailable("no-route", error.to_string()),
+            MintError::FewTokens { .. } => Self::unavailable("few-tokens", error.to_string()),
             MintError::Store(error) => error.into(),
             MintError::Random(_) => Self::failed(error.to_string()),
         }

@@ -14,7 +14,7 @@ use schleuse_protocol::wire::ticket::TicketId;
 use serde::Deserialize;
 
 use super::error::ApiError;
-use super::model::{DeletedView, MintBody, PageView, SubmissionView, TicketView, parse_cursor};
+use super::model::{DeletedView, MintBody, MintedView, PageView, SubmissionView, parse_cursor};
 use crate::content::{Content, ContentError};
 use crate::core::Core;
 use crate::inbox::Status;
@@ -29,12 +29,10 @@ const DEFAULT_PAGE: u32 = 50;
 pub(super) async fn mint(
     State(core): Shared,
     body: Result<Json<MintBody>, JsonRejection>,
-) -> Result<(StatusCode, Json<TicketView>), ApiError> {
+) -> Result<(StatusCode, Json<MintedView>), ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::invalid(rejection.body_text()))?;
-    let tickets = mint_many(&core, &body.request()?, 1).await?;
-    let views: Vec<_> = tickets.iter().map(TicketView::of).collect();
-    let view = views.into_iter().next().ok_or_else(|| ApiError::invalid("no ticket was asked for"))?;
-    Ok((StatusCode::CREATED, Json(view)))
+    let tickets = mint_many(&core, &body.request()?, body.count.unwrap_or(1)).await?;
+    Ok((StatusCode::CREATED, Json(MintedView::of(&tickets))))
 }
 
 #[derive(Deserialize)]

@@ -26,6 +26,8 @@ pub struct ErrorView {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MintBody {
+    /// How many tickets, all alike but for their keys: 1 to [`MAX_COUNT`](crate::MAX_COUNT); 1 if it is left out.
+    pub count: Option<usize>,
     /// 1 (X25519, small) or 2 (X-Wing, post-quantum).
     pub suite: Option<u8>,
     /// Validity in seconds.
@@ -74,6 +76,19 @@ impl MintBody {
             text: self.text.clone(),
             max_bytes: self.max_bytes,
         })
+    }
+}
+
+/// What was minted: as many as were asked for, also if that is one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MintedView {
+    /// The tickets.
+    pub tickets: Vec<TicketView>,
+}
+
+impl MintedView {
+    pub(crate) fn of(tickets: &[Ticket]) -> Self {
+        Self { tickets: tickets.iter().map(TicketView::of).collect() }
     }
 }
 

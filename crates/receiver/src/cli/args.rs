@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::mint::MAX_COUNT;
+
 /// Receives submissions for an office: daemon and tool for the staff.
 #[derive(Debug, Parser)]
 #[command(name = "schleuse-receiver", version, disable_help_subcommand = true)]
@@ -36,7 +38,7 @@ pub(super) enum Command {
     Init(ConfigPlace),
     /// Check configuration, keys and directory without starting anything.
     Check(ConfigPlace),
-    /// Mint a ticket.
+    /// Mint a ticket, or many of them.
     Mint(Mint),
     /// List what has come in.
     Inbox(Inbox),
@@ -71,6 +73,9 @@ pub(super) struct Place {
 pub(super) struct Mint {
     #[command(flatten)]
     pub(super) place: Place,
+    /// How many tickets, such as for a batch of letters; each on a line of its own. All of them are minted or none.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=MAX_COUNT as i64))]
+    pub(super) count: u16,
     /// 1 fits into a QR code, 2 is post-quantum and travels as a file.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(super) suite: u8,

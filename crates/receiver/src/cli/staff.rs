@@ -15,13 +15,14 @@ use super::Voice;
 use super::args::{Delete, Inbox, Mint, Place, Read};
 use super::client::Client;
 use super::show;
-use crate::api::model::{DeletedView, MintBody, PageView, SubmissionView, TicketView};
+use crate::api::model::{DeletedView, MintBody, MintedView, PageView, SubmissionView};
 use crate::inbox::Status;
 use crate::store::parse_ticket_id;
 use crate::texts::Text;
 
 pub(super) async fn mint(args: Mint, voice: Voice) -> Result<(), AppError> {
     let body = MintBody {
+        count: Some(args.count.into()),
         suite: Some(args.suite),
         valid_seconds: args.hours.map(|hours| hours.saturating_mul(3600)),
         kind: args.kind,
@@ -32,13 +33,20 @@ pub(super) async fn mint(args: Mint, voice: Voice) -> Result<(), AppError> {
         text: args.text,
         max_bytes: args.max_bytes,
     };
-    let ticket: TicketView = Client::at(&args.place)?.post("/v1/tickets", &body).await?;
+    let minted: MintedView = Client::at(&args.place)?.post("/v1/tickets", &body).await?;
     if voice.json {
-        return print_json(&ticket);
+        return print_json(&minted);
     }
-    // The ticket alone on standard output, so that it can be piped.
-    eprintln!("{}", Text::Ticket.fill(voice.language, &[&ticket.id, &ticket.not_after]));
-    print(&format!("{}\n", ticket.ticket))
+    match minted.tickets.as_slice() {
+        [one] => eprintln!("{}", Text::Ticket.fill(voice.language, &[&one.id, &one.not_after])),
+        [first, ..] => {
+            let count = minted.tickets.len().to_string();
+            eprintln!("{}", Text::Tickets.fill(voice.language, &[&count, &first.not_after]));
+        }
+        [] => {}
+    }
+    // The tickets alone on standard output, so that they can be piped.
+    print(&minted.tickets.iter().map(|ticket| format!("{}\n", ticket.ticket)).collect::<String>())
 }
 
 pub(super) async fn inbox(args: Inbox, voice: Voice) -> Result<(), AppError> {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use schleuse_protocol::limits::MAX_USED_BATCH;
-use schleuse_protocol::office::{NoRoute, TokenPool};
+use schleuse_protocol::office::TokenPool;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hop::OfficeToInner;
 use schleuse_protocol::wire::label::MemberId;
@@ -18,8 +18,12 @@ use tokio::time::Instant;
 
 /// Tokens to have of each inner proxy. One request brings at most 48.
 const STOCK: usize = 64;
-/// How long a mint request waits for a link or for tokens.
+/// Most tokens to fetch beyond that for whoever waits; more than that wait for each other.
+const MOST_DEMAND: usize = 1024;
+/// How long a mint request waits for a link or for tokens, from the last that came.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits in all: an inner proxy may hand out tokens slowly.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Shared by all links and by whoever mints.
 pub(crate) struct Routes {
@@ -31,6 +35,8 @@ pub(crate) struct Routes {
 struct State {
     pool: TokenPool,
     links: HashMap<MemberId, Link>,
+    /// Tickets for whose routes somebody waits.
+    awaited: usize,
 }
 
 #[derive(Default)]
@@ -69,7 +75,7 @@ pub(crate) struct Connected {
 impl Routes {
     pub(crate) fn new(clock: Clock, inners: impl IntoIterator<Item = (MemberId, String)>) -> Self {
         let link = |(id, address)| (id, Link { address, ..Link::default() });
-        let state = State { pool: TokenPool::new(STOCK), links: inners.into_iter().map(link).collect() };
+        let state = State { pool: TokenPool::new(STOCK), links: inners.into_iter().map(link).collect(), awaited: 0 };
         Self { clock, state: Mutex::new(state), changed: watch::Sender::new(()) }
     }
 
@@ -93,7 +99,7 @@ impl Routes {
     /// The connection is gone, or its inner proxy drains.
     pub(crate) fn disconnected(&self, inner: MemberId, generation: u64) {
         let mut state = self.lock();
-        let State { pool, links } = &mut *state;
+        let State { pool, links, .. } = &mut *state;
         if let Some(link) = links.get_mut(&inner).filter(|link| link.generation == generation) {
             link.control = None;
             pool.handle_disconnected(&inner);
@@ -121,7 +127,7 @@ impl Routes {
     /// Asks for tokens where the stock is low or stale.
     pub(crate) fn refill(&self) {
         let mut state = self.lock();
-        let State { pool, links } = &mut *state;
+        let State { pool, links, .. } = &mut *state;
         while let Some((inner, request)) = pool.poll_request(self.clock.unix()) {
             let sent = links.get(&inner).and_then(|link| link.control.as_ref()).map(|control| control.send(request));
             if !matches!(sent, Some(Ok(()))) {
@@ -131,24 +137,27 @@ impl Routes {
         }
     }
 
-    /// A route over every inner proxy that is connected. Waits a little for links and tokens that are on their way.
-    pub(crate) async fn take(&self, not_after: UnixSeconds) -> Result<Vec<Route>, NoRoute> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Routes for so many tickets, all or none: for each one over every inner proxy that is connected. Waits a little for
+    /// links and tokens that are on their way.
+    pub(crate) async fn take(&self, tickets: usize, not_after: UnixSeconds) -> Result<Vec<Vec<Route>>, Shortage> {
         let mut changed = self.changed.subscribe();
+        let deadline = Instant::now() + LONGEST;
+        let mut awaited = None;
+        let mut in_time = true;
         loop {
             changed.mark_unchanged();
-            let in_time = Instant::now() < deadline;
             let taken = {
                 let mut state = self.lock();
-                (state.is_stocked() || !in_time).then(|| state.pool.take_routes(not_after))
+                (state.is_stocked(tickets) || !in_time).then(|| state.pool.take_for_each(tickets, not_after))
             };
             self.refill();
             match taken {
                 Some(Ok(routes)) => return Ok(routes),
-                Some(Err(error)) if !in_time => return Err(error),
-                _ => {}
-            }
-            let _ = tokio::time::timeout_at(deadline, changed.changed()).await;
+                Some(Err(there)) if !in_time => return Err(Shortage { wanted: tickets, there }),
+                _ => awaited.get_or_insert_with(|| Awaited::new(self, tickets)),
+            };
+            let until = deadline.min(Instant::now() + PATIENCE);
+            in_time = tokio::time::timeout_at(until, changed.changed()).await.is_ok() && Instant::now() < deadline;
         }
     }
 
@@ -198,10 +207,48 @@ impl Routes {
 }
 
 impl State {
-    /// Whether at least one link is up, and every link that is up has a token.
-    fn is_stocked(&self) -> bool {
+    /// Whether at least one link is up, and every link that is up has tokens for so many tickets.
+    fn is_stocked(&self, tickets: usize) -> bool {
         let mut up = self.links.iter().filter(|(_, link)| link.control.is_some()).peekable();
-        up.peek().is_some() && up.all(|(inner, _)| self.pool.len(inner) > 0)
+        up.peek().is_some() && up.all(|(inner, _)| self.pool.len(inner) >= tickets)
+    }
+
+    fn set_awaited(&mut self, tickets: usize) {
+        self.awaited = tickets;
+        self.pool.set_demand(tickets.min(MOST_DEMAND));
+    }
+}
+
+/// There are not enough tokens: nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    pub(crate) wanted: usize,
+    /// For so many tickets there are tokens.
+    pub(crate) there: usize,
+}
+
+/// Somebody waits for the routes of so many tickets, until this is dropped.
+struct Awaited<'a> {
+    routes: &'a Routes,
+    tickets: usize,
+}
+
+impl<'a> Awaited<'a> {
+    fn new(routes: &'a Routes, tickets: usize) -> Self {
+        let mut state = routes.lock();
+        let awaited = state.awaited + tickets;
+        state.set_awaited(awaited);
+        drop(state);
+        routes.refill();
+        Self { routes, tickets }
+    }
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        let mut state = self.routes.lock();
+        let awaited = state.awaited - self.tickets;
+        state.set_awaited(awaited);
     }
 }
 
@@ -236,16 +283,79 @@ mod tests {
         let until = far(&routes);
         routes.tokens(inner("a"), first.generation, until, vec![token(1)]);
         let answer = async { routes.tokens(inner("b"), second.generation, until, vec![token(2)]) };
-        let (taken, ()) = tokio::join!(routes.take(routes.clock.unix()), answer);
-        assert_eq!(taken.unwrap().len(), 2);
+        let (taken, ()) = tokio::join!(routes.take(1, routes.clock.unix()), answer);
+        assert_eq!(taken.unwrap()[0].len(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_any_link_a_mint_fails_in_time() {
         let routes = routes();
         let before = Instant::now();
-        assert_eq!(routes.take(routes.clock.unix()).await, Err(NoRoute));
+        assert_eq!(routes.take(1, routes.clock.unix()).await, Err(Shortage { wanted: 1, there: 0 }));
         assert_eq!(before.elapsed(), PATIENCE);
+    }
+
+    /// Answers every request for tokens at once.
+    async fn generous(routes: &Routes, name: &str, link: &mut Connected) {
+        while let Some(OfficeToInner::TokensWanted { count, not_after }) = link.control.recv().await {
+            routes.tokens(inner(name), link.generation, not_after, (0..count).map(|_| token(1)).collect());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_tickets_wait_until_there_are_tokens_for_all() {
+        let routes = routes();
+        let mut link = routes.connected(inner("a"));
+        let taken = tokio::select! {
+            taken = routes.take(500, routes.clock.unix()) => taken.unwrap(),
+            () = generous(&routes, "a", &mut link) => unreachable!("the link is up"),
+        };
+        assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), vec![1; 500]);
+        assert_eq!(routes.lock().awaited, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_tokens_run_short_none_is_taken() {
+        let routes = routes();
+        let link = routes.connected(inner("a"));
+        routes.tokens(inner("a"), link.generation, far(&routes), (0..48).map(token).collect());
+        assert_eq!(routes.take(100, routes.clock.unix()).await, Err(Shortage { wanted: 100, there: 48 }));
+        assert_eq!((routes.status()[0].tokens, routes.lock().awaited), (48, 0));
+        assert_eq!(routes.take(48, routes.clock.unix()).await.unwrap().len(), 48);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_many_keeps_nobody_from_one() {
+        let routes = routes();
+        let link = routes.connected(inner("a"));
+        let one = async {
+            assert_eq!(routes.lock().awaited, 100, "the other waits");
+            routes.tokens(inner("a"), link.generation, far(&routes), (0..48).map(token).collect());
+            tokio::task::yield_now().await;
+            routes.take(1, routes.clock.unix()).await
+        };
+        let (many, one) = tokio::join!(routes.take(100, routes.clock.unix()), one);
+        assert_eq!(one.unwrap().len(), 1);
+        assert_eq!(many, Err(Shortage { wanted: 100, there: 47 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_a_slow_link_ends_in_time() {
+        let routes = routes();
+        let link = routes.connected(inner("a"));
+        let before = Instant::now();
+        let slow = async {
+            loop {
+                tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+                routes.tokens(inner("a"), link.generation, far(&routes), vec![token(1)]);
+            }
+        };
+        let taken = tokio::select! {
+            taken = routes.take(100, routes.clock.unix()) => taken,
+            () = slow => unreachable!("it goes on for ever"),
+        };
+        assert_eq!(taken, Err(Shortage { wanted: 100, there: 7 }));
+        assert_eq!(before.elapsed(), LONGEST);
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,7 +368,7 @@ mod tests {
         assert!(routes.status()[0].up);
         assert_eq!(routes.status()[0].tokens, 0, "tokens of the old connection count");
         routes.tokens(inner("a"), new.generation, far(&routes), vec![token(1)]);
-        assert_eq!(routes.take(routes.clock.unix()).await.unwrap().len(), 1);
+        assert_eq!(routes.take(1, routes.clock.unix()).await.unwrap()[0].len(), 1);
         routes.disconnected(inner("a"), new.generation);
         assert!(!routes.status()[0].up);
     }

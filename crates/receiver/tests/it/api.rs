@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_receiver::config::{Loopback, UnixSocket};
-use schleuse_receiver::{Config, Handle};
+use schleuse_receiver::{Config, Handle, MAX_COUNT};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -59,8 +60,10 @@ async fn a_submission_is_asked_for_listed_read_and_deleted() {
     assert_eq!(mode, 0o660);
     let body = json!({ "sender": "any-member", "kind": "guest-list", "reference": "Az. 1", "valid_seconds": 3600 });
     let (status, minted) = json_on_socket(&network, "POST /v1/tickets", &body).await;
-    assert_eq!((status, &minted["routes"]), (201, &json!(1)), "{minted}");
-    let ticket: schleuse_protocol::wire::ticket::Ticket = minted["ticket"].as_str().unwrap().parse().unwrap();
+    assert_eq!((status, minted["tickets"].as_array().map(Vec::len)), (201, Some(1)), "{minted}");
+    let minted = &minted["tickets"][0];
+    assert_eq!(minted["routes"], json!(1));
+    let ticket: Ticket = minted["ticket"].as_str().unwrap().parse().unwrap();
     assert_eq!(minted["id"], json!(ticket.body().id.to_string()));
     let content = schleuse_payload::generate::guest_list_json(30, 7);
     Attempt::new(&network, &ticket, &VENDOR, content.clone()).receipt().await;
@@ -94,6 +97,46 @@ async fn a_submission_is_asked_for_listed_read_and_deleted() {
 }
 
 #[tokio::test]
+async fn many_tickets_are_minted_with_one_request_and_one_commit() {
+    let network = Network::new().await;
+    let office = office(&network).await;
+    let commits = office.status().await.unwrap().commits;
+    let body = json!({ "count": MAX_COUNT, "suite": 2, "reference": "Az. 2" });
+    let (status, minted) = json_on_socket(&network, "POST /v1/tickets", &body).await;
+    assert_eq!(status, 201, "{minted}");
+    let texts = minted["tickets"].as_array().unwrap().iter().map(|view| view["ticket"].as_str().unwrap());
+    let tickets: Vec<Ticket> = texts.map(|text| text.parse().unwrap()).collect();
+    let different = |of: fn(&Ticket) -> Vec<u8>| tickets.iter().map(of).collect::<std::collections::HashSet<_>>().len();
+    assert_eq!(tickets.len(), MAX_COUNT);
+    assert_eq!(different(|ticket| ticket.body().id.0.to_vec()), MAX_COUNT);
+    assert_eq!(different(|ticket| ticket.body().secret.0.to_vec()), MAX_COUNT);
+    assert_eq!(different(|ticket| ticket.body().routes[0].token.nonce.0.to_vec()), MAX_COUNT);
+    let after = office.status().await.unwrap();
+    assert_eq!(after.store.open_tickets, MAX_COUNT as u64);
+    // The daemon's own upkeep may have written, too.
+    assert!(after.commits - commits < 5, "{} commits", after.commits - commits);
+    for ticket in [&tickets[0], &tickets[MAX_COUNT - 1]] {
+        Attempt::new(&network, ticket, &VENDOR, b"one of many".to_vec()).receipt().await;
+    }
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn when_route_tokens_run_short_no_ticket_is_minted() {
+    let network = Network::new().await;
+    let office = office(&network).await;
+    network.inner.give_no_more();
+    let (status, error) = json_on_socket(&network, "POST /v1/tickets", &json!({ "count": 100 })).await;
+    assert_eq!((status, &error["error"]), (503, &json!("few-tokens")), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("48 of 100"), "{error}");
+    let view = office.status().await.unwrap();
+    assert_eq!((view.store.open_tickets, view.links[0].tokens), (0, 48), "nothing is used up");
+    let (status, minted) = json_on_socket(&network, "POST /v1/tickets", &json!({ "count": 48 })).await;
+    assert_eq!((status, minted["tickets"].as_array().map(Vec::len)), (201, Some(48)));
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
 async fn a_bad_request_is_told_what_is_wrong() {
     let network = Network::new().await;
     let office = office(&network).await;
@@ -101,6 +144,9 @@ async fn a_bad_request_is_told_what_is_wrong() {
         ("POST /v1/tickets", "{", 400, "JSON"),
         ("POST /v1/tickets", "{\"sendr\":\"x\"}", 400, "sendr"),
         ("POST /v1/tickets", "{\"suite\":3}", 400, "suite 3"),
+        ("POST /v1/tickets", "{\"count\":0}", 400, "1 to 500"),
+        ("POST /v1/tickets", "{\"count\":501}", 400, "1 to 500"),
+        ("POST /v1/tickets", "{\"count\":-1}", 400, "count"),
         ("POST /v1/tickets", "{\"valid_seconds\":99999999}", 400, "480 hours"),
         ("GET /v1/inbox?after=x", "", 400, "after"),
         ("GET /v1/inbox?limit=x", "", 400, "limit"),

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(crate) struct Inner {
     endpoint: Endpoint,
     office: watch::Receiver<Option<Connection>>,
     used: Arc<Mutex<Vec<RouteNonce>>>,
+    /// Whether it answers requests for tokens.
+    gives: Arc<AtomicBool>,
 }
 
 impl Network {
@@ -227,19 +230,20 @@ impl Inner {
             endpoint::listen(socket, &keys, endpoint::server_config(tls, &Limits::LINK)).expect("an endpoint");
         let (connected, office) = watch::channel(None);
         let used = Arc::new(Mutex::new(Vec::new()));
-        let (accepting, noted) = (endpoint.clone(), Arc::clone(&used));
+        let gives = Arc::new(AtomicBool::new(true));
+        let (accepting, noted, giving) = (endpoint.clone(), Arc::clone(&used), Arc::clone(&gives));
         tokio::spawn(async move {
             while let Some(incoming) = accepting.accept().await {
-                let (connected, noted) = (connected.clone(), Arc::clone(&noted));
+                let (connected, noted, giving) = (connected.clone(), Arc::clone(&noted), Arc::clone(&giving));
                 tokio::spawn(async move {
                     let Ok(connection) = incoming.await else { return };
                     let Ok((send, recv)) = connection.accept_bi().await else { return };
                     connected.send_replace(Some(connection));
-                    control(send, Frames::new(recv), noted).await;
+                    control(send, Frames::new(recv), noted, giving).await;
                 });
             }
         });
-        Self { address: endpoint.local_addr().expect("an address"), endpoint, office, used }
+        Self { address: endpoint.local_addr().expect("an address"), endpoint, office, used, gives }
     }
 
     /// A stream to the office, as an inner proxy opens it.
@@ -264,6 +268,11 @@ impl Inner {
         self.used.lock().expect("no panic").clone()
     }
 
+    /// From now on, requests for tokens stay without an answer.
+    pub(crate) fn give_no_more(&self) {
+        self.gives.store(false, Ordering::Relaxed);
+    }
+
     /// Breaks every connection.
     pub(crate) async fn cut(&self) {
         self.connection().await.close(0u32.into(), b"");
@@ -277,10 +286,11 @@ impl Drop for Inner {
 }
 
 /// Mints tokens for whoever asks: the office cannot check them.
-async fn control(mut send: SendStream, mut frames: Frames, used: Arc<Mutex<Vec<RouteNonce>>>) {
+async fn control(mut send: SendStream, mut frames: Frames, used: Arc<Mutex<Vec<RouteNonce>>>, gives: Arc<AtomicBool>) {
     while let Ok(Some(frame)) = frames.next().await {
         match frame.decode::<OfficeToInner>().expect("a control message") {
             OfficeToInner::Hello(version) => assert_eq!(version, VERSION),
+            OfficeToInner::TokensWanted { .. } if !gives.load(Ordering::Relaxed) => {}
             OfficeToInner::TokensWanted { count, not_after } => {
                 let tokens = (0..count).map(|_| token()).collect();
                 let answer = InnerToOffice::Tokens { not_after, tokens };

@@ -78,6 +78,11 @@ async fn the_staff_can_do_everything_from_the_command_line() {
     let mut running = daemon(&network, None).await;
     ready(&network).await;
     assert!(fine(&network, &["inbox"]).await.contains("leer"));
+    let letters = fine(&network, &["mint", "--count", "3"]).await;
+    assert_eq!(letters.lines().filter(|line| line.parse::<Ticket>().is_ok()).count(), 3, "{letters}");
+    let minted = as_json(&network, &["mint", "--count", "2", "--reference", "Az. 3"]).await;
+    assert_eq!(minted["tickets"].as_array().map(Vec::len), Some(2), "{minted}");
+    assert_eq!(command(&network, &["mint", "--count", "501"]).await.status.code(), Some(2));
     let ticket = mint(&network).await;
     let bytes = schleuse_payload::generate::guest_list_json(30, 3);
     Attempt::new(&network, &ticket, &VENDOR, bytes.clone()).receipt().await;

@@ -127,7 +127,7 @@ async fn an_inner_proxy_with_another_key_is_not_used() {
     let trouble = until(|| async { office.status().await.unwrap().links[0].trouble.clone() }).await;
     assert!(trouble.contains("not the one that the directory pins"), "{trouble}");
     let error = soon(office.mint(&MintRequest::default())).await.unwrap_err();
-    assert!(matches!(error, MintError::NoRoute(_)), "{error}");
+    assert!(matches!(error, MintError::NoRoute), "{error}");
     soon(office.shutdown()).await;
 }
 
