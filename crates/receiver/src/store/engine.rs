@@ -17,7 +17,7 @@ pub(super) struct Engine {
 }
 
 /// Page size in bytes, set when the file is made.
-const PAGE: u64 = 4096;
+const PAGE: u64 = 8192;
 /// Layout of the file that this program writes, as `user_version`.
 const LAYOUT: i64 = 1;
 /// Every layout's steps, from the one before it.
@@ -58,11 +58,11 @@ impl Engine {
 ///   write, above all the last of each table, are copied once. `journal_size_limit` is above it: the log's blocks are
 ///   written again instead of being given back.
 /// * `mmap_size = 0` keeps the file out of resident memory.
-const PRAGMAS: &str = "PRAGMA page_size = 4096; PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
+const PRAGMAS: &str = "PRAGMA page_size = 8192; PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; \
-    PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216;";
+    PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 33554432;";
 /// Memory of the pages that are kept, in KiB.
-const WRITER: &str = "PRAGMA cache_size = -4096;";
+const WRITER: &str = "PRAGMA cache_size = -8192;";
 const READER: &str = "PRAGMA cache_size = -1024;";
 
 /// Makes the tables in a new file, and brings those of an older one up to date.
@@ -107,7 +107,7 @@ mod tests {
             ("synchronous", 2),
             ("secure_delete", 1),
             ("page_size", i64::try_from(PAGE).unwrap()),
-            ("max_page_count", 256),
+            ("max_page_count", 128),
         ] {
             let value = connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(value, expected, "{pragma}");
