@@ -13,13 +13,13 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Segments of a reader that are kept until the office has stored them. More than the office leaves unstored, so that
-/// waiting for it never stands still; in bytes about 2 MiB, whatever the content's length.
-const WINDOW: usize = 4 * MAX_UNSTORED_SEGMENTS;
+/// waiting for it never stands still, and what is under way between; in bytes about 3 MiB, whatever the content's length.
+const WINDOW: usize = MAX_UNSTORED_SEGMENTS + MAX_UNSTORED_SEGMENTS / 2;
 
 /// A content to send.
 ///
 /// Bytes, values and files can be read again from any place, so an interrupted sending is repeated on another way
-/// without your doing. A reader cannot: what the office has not stored is kept for that (about 2 MiB), so it survives
+/// without your doing. A reader cannot: what the office has not stored is kept for that (about 3 MiB), so it survives
 /// an interruption, but not the loss of what the office had stored already.
 pub struct Content {
     origin: Origin,

@@ -46,7 +46,8 @@ pub const EPOCH: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stream may stand still; every byte of progress renews it, so a running upload has no deadline.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most segments that an office holds unstored per stream before it stops reading.
-pub const MAX_UNSTORED_SEGMENTS: usize = 8;
+/// Most segments that an office holds unstored per stream before it stops reading: 2 MiB, so that the sender need not
+/// wait while the store writes.
+pub const MAX_UNSTORED_SEGMENTS: usize = 32;
 /// How far an attempt number, which is a clock in microseconds, may be ahead of the office's clock.
 pub const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(24 * 3600);

@@ -6,9 +6,9 @@ use schleuse_protocol::limits::MAX_UNSTORED_SEGMENTS;
 
 use crate::store::{Answer, Answers, Command, Outcome, Store, StoreError};
 
-/// Most commands of one job: half of the segments that may wait for the store, so that one half comes in while the other
-/// is written.
-const MAX_JOB: usize = MAX_UNSTORED_SEGMENTS / 2;
+/// Most commands of one job: an eighth of the segments that may wait for the store, so that the others come in while some
+/// are written, and a stream whose turn at the store is still to come holds little.
+const MAX_JOB: usize = MAX_UNSTORED_SEGMENTS / 8;
 
 /// The writes of a stream, in their order.
 #[derive(Default)]

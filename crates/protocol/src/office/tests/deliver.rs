@@ -40,7 +40,7 @@ fn everything_may_come_at_once() {
 
 #[test]
 fn a_slow_store_stops_the_reading() {
-    let (frames, _) = frames_of(sender(1), &content(20 * SEGMENT_DATA), 0);
+    let (frames, _) = frames_of(sender(1), &content((MAX_UNSTORED_SEGMENTS + 12) * SEGMENT_DATA), 0);
     let mut office = Office::open();
     office.answer_stored = false;
     office.feed(&frames[..MAX_UNSTORED_SEGMENTS].concat());
