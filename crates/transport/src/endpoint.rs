@@ -3,6 +3,7 @@
 //! A proxy binds one socket per core ([`bind`]), makes a listening endpoint on each ([`listen`]) and lets connections
 //! in through a [`Gate`]. An office or a sender has one endpoint that only dials ([`dial_only`]).
 
+mod driver;
 mod gate;
 mod keys;
 mod limits;
@@ -16,9 +17,11 @@ use std::sync::Arc;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, Endpoint, EndpointConfig, NoneTokenLog, NoneTokenStore, ServerConfig, TokioRuntime,
-    ValidationTokenConfig,
+    ClientConfig, Endpoint, EndpointConfig, NoneTokenLog, NoneTokenStore, ServerConfig, ValidationTokenConfig,
 };
+
+use driver::Driver;
+use limits::LARGEST_DATAGRAM;
 
 pub use gate::{Gate, GateLimits, Handshake, HandshakeError};
 pub use keys::EndpointKeys;
@@ -62,7 +65,7 @@ pub fn client_config(tls: QuicClientConfig, limits: &Limits) -> ClientConfig {
 /// # Errors
 /// The socket cannot be registered with the runtime.
 pub fn listen(socket: UdpSocket, keys: &EndpointKeys, config: ServerConfig) -> io::Result<Endpoint> {
-    Endpoint::new(keys.endpoint_config(), Some(config), socket, Arc::new(TokioRuntime))
+    Endpoint::new(sized(keys.endpoint_config()), Some(config), socket, Arc::new(Driver))
 }
 
 /// An endpoint that only dials, from any free port at `local`. Must be called inside a tokio runtime.
@@ -72,11 +75,17 @@ pub fn listen(socket: UdpSocket, keys: &EndpointKeys, config: ServerConfig) -> i
 pub fn dial_only(local: SocketAddr, config: ClientConfig) -> Result<Endpoint, BindError> {
     let mut sockets = bind(local, std::num::NonZeroUsize::MIN)?;
     let socket = sockets.pop().ok_or_else(|| BindError::io(local, io::ErrorKind::NotFound.into()))?;
-    let runtime = Arc::new(TokioRuntime);
-    let mut endpoint =
-        Endpoint::new(EndpointConfig::default(), None, socket, runtime).map_err(|error| BindError::io(local, error))?;
+    let config_of_endpoint = sized(EndpointConfig::default());
+    let mut endpoint = Endpoint::new(config_of_endpoint, None, socket, Arc::new(Driver))
+        .map_err(|error| BindError::io(local, error))?;
     endpoint.set_default_client_config(config);
     Ok(endpoint)
+}
+
+/// Every endpoint takes the datagrams of a link.
+fn sized(mut config: EndpointConfig) -> EndpointConfig {
+    config.max_udp_payload_size(LARGEST_DATAGRAM).expect("more than the least that QUIC asks for");
+    config
 }
 
 #[cfg(test)]

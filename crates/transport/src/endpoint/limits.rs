@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::congestion::CubicConfig;
-use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
+use quinn::{AckFrequencyConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// Bytes, streams and seconds of one connection.
 ///
@@ -25,9 +25,21 @@ pub struct Limits {
     pub max_streams: u32,
     /// Silence after which the peer is given up.
     pub idle_timeout: Duration,
-    /// Interval of keep-alive packets, for connections that stay when nothing is sent.
+    /// Interval of keep-alive packets, for connections that stay when nothing is sent. One end is enough.
     pub keep_alive: Option<Duration>,
+    /// Bytes of the largest UDP datagram that is tried. quinn begins with 1,200 and finds out what the path takes
+    /// (RFC 8899).
+    pub datagram: u16,
 }
+
+/// Largest datagram on links. Where the path has jumbo frames (9,000 bytes), a small submission is one packet. quinn
+/// hands the kernel up to ten datagrams at a time, which together must stay below 64 KiB.
+pub(super) const LARGEST_DATAGRAM: u16 = 6_500;
+/// Datagrams that may be on their way before the first acknowledgement. quinn's own number of bytes would be only two
+/// large ones; and for want of room it would not even send that a connection is closed.
+const INITIAL_DATAGRAMS: u64 = 10;
+/// What an Ethernet frame takes, with room for tunnels.
+const USUAL_DATAGRAM: u16 = 1_452;
 
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
@@ -42,6 +54,7 @@ impl Limits {
         max_streams: 64,
         idle_timeout: Duration::from_secs(30),
         keep_alive: None,
+        datagram: USUAL_DATAGRAM,
     };
 
     /// A sender's side: opens streams, accepts none, and stays connected while an office is busy storing.
@@ -57,10 +70,15 @@ impl Limits {
         max_streams: 4096,
         idle_timeout: Duration::from_secs(15),
         keep_alive: Some(Duration::from_secs(4)),
+        datagram: LARGEST_DATAGRAM,
     };
 
     pub(super) fn transport(&self) -> TransportConfig {
         let mut config = TransportConfig::default();
+        let mut datagrams = MtuDiscoveryConfig::default();
+        datagrams.upper_bound(self.datagram);
+        let mut congestion = CubicConfig::default();
+        congestion.initial_window(INITIAL_DATAGRAMS * u64::from(self.datagram));
         config
             .stream_receive_window(VarInt::from_u32(self.stream_window))
             .receive_window(VarInt::from_u32(self.connection_window))
@@ -70,9 +88,10 @@ impl Limits {
             .max_idle_timeout(Some(self.idle_millis()))
             .keep_alive_interval(self.keep_alive)
             .datagram_receive_buffer_size(None)
+            .mtu_discovery_config(Some(datagrams))
             .allow_spin(false)
             .ack_frequency_config(Some(fewer_acks()))
-            .congestion_controller_factory(Arc::new(CubicConfig::default()))
+            .congestion_controller_factory(Arc::new(congestion))
             .enable_segmentation_offload(true);
         config
     }

@@ -209,3 +209,31 @@ async fn several_cores_share_one_port() {
         assert!(clients.len() < 64, "64 senders and all on one core");
     }
 }
+
+/// Waits until the connection sends datagrams of more than so many bytes, and says how many it is then.
+async fn datagram_above(connection: &Connection, bytes: u16) -> u16 {
+    soon(async {
+        loop {
+            match connection.stats().path.current_mtu {
+                now if now > bytes => return now,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn links_use_large_datagrams_where_they_pass_and_senders_the_usual_ones() {
+    let ca = Ca::new("net");
+    let inner = ca.listener("inner-1", &Peers::Members(ca.roots()), &Limits::LINK);
+    let (link, accepted) = connect(&dialler(ca.link("outer-1", &Limits::LINK)), &inner, "inner-1").await;
+    // Loopback takes datagrams of any size.
+    assert!(datagram_above(&link, 6_400).await <= LARGEST_DATAGRAM);
+    assert!(datagram_above(&accepted, 6_400).await <= LARGEST_DATAGRAM);
+
+    let outer = ca.listener("outer-1", &Peers::Anonymous, &Limits::PUBLIC);
+    let (sender, accepted) = connect(&dialler(ca.sender()), &outer, "outer-1").await;
+    assert!(datagram_above(&sender, 1_400).await <= 1_452);
+    assert!(datagram_above(&accepted, 1_400).await <= 1_452);
+}
