@@ -36,7 +36,8 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
             stream = connection.accept_bi() => {
                 let stream = stream?;
                 let visitor = Visitor { outer, standstills: standstills.clone(), _slot: budget.accepted() };
-                shared.streams.spawn(stream::take(worker.clone(), visitor, stream.into()));
+                // In a box: tokio copies a task several times before and after it runs, and this one has kilobytes.
+                shared.streams.spawn(Box::pin(stream::take(worker.clone(), visitor, stream.into())));
             }
             message = control.next::<OuterToInner>(), if may_speak => match message? {
                 Some(OuterToInner::Hello(_)) => return Err(LinkEnd::OutOfTurn),

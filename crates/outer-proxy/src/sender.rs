@@ -61,7 +61,9 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
                 Ok(stream) => {
                     let (conduct, slot) = (conduct.clone(), budget.accepted());
                     let visitor = Visitor { address: sender, conduct, slot };
-                    worker.shared.streams.spawn(stream::take(worker.clone(), visitor, stream.into()));
+                    // In a box: tokio copies a task several times before and after it runs, and this one has kilobytes.
+                    let task = Box::pin(stream::take(worker.clone(), visitor, stream.into()));
+                    worker.shared.streams.spawn(task);
                 }
                 Err(end) => return tracing::debug!(%sender, %end, "a sender is gone"),
             },

@@ -234,11 +234,12 @@ async fn accept(core: Arc<Core>, connection: Connection) {
             continue;
         };
         let (slot, core, ended) = (budget.accepted(), Arc::clone(&core), Arc::clone(&ended));
-        core.tasks.clone().spawn(async move {
+        // In a box: tokio copies a task several times before and after it runs, and this one has kilobytes.
+        core.tasks.clone().spawn(Box::pin(async move {
             stream::serve(core, send, recv, arrival).await;
             drop(slot);
             ended.notify_one();
-        });
+        }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The way of one stream through a proxy, in three steps: [`header`] says where it goes, [`open`] opens a stream there,
 //! and [`join`] carries. What differs between proxies (whose stream, which link, what is recorded) stands between them.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -108,8 +109,11 @@ pub async fn join(
         }
     };
     let mut machine = Relay::new(clock.now());
-    let relay = relay_unless_full(near, far, &mut machine, clock, &standstill);
-    let end = shutdown.unless_stopped(relay).await;
+    let end = {
+        // Handed over by value it would be in the task two more times, and the task of each stream is copied and cleared.
+        let relay = pin!(relay_unless_full(near, far, &mut machine, clock, &standstill));
+        shutdown.unless_stopped(relay).await
+    };
     Carried {
         to_office: machine.total(Direction::ToOffice),
         to_sender: machine.total(Direction::ToSender),

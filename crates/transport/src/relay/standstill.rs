@@ -4,9 +4,10 @@
 //! connection's window and block every other stream on it, wherever those go. So streams that have a sink in common
 //! share a number of places to stand still; whoever finds none is given up and may come again.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -45,6 +46,10 @@ impl Standstill {
     /// Does what needs the sink. None if that stands still and all places are taken.
     pub async fn unless_full<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
+        // Mostly the sink has room, and no timer is needed.
+        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+            return Some(done);
+        }
         if let Ok(done) = timeout(PATIENCE, &mut work).await {
             return Some(done);
         }
