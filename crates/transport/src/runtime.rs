@@ -10,10 +10,6 @@ use tokio::sync::mpsc;
 
 use crate::shutdown::Shutdown;
 
-mod moderation;
-
-pub(crate) use moderation::InFlight;
-
 /// The cores that this process may use.
 pub fn available_cores() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
@@ -25,12 +21,6 @@ pub fn available_cores() -> NonZeroUsize {
 /// The operating system gives no event queue.
 pub fn current_thread() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
-}
-
-/// [`current_thread`] for a thread that carries streams: the more of them, the longer it lets packets gather before it
-/// looks.
-fn moderated() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().on_thread_park(moderation::let_packets_gather).build()
 }
 
 /// Threads of one daemon, one per core, that live and end together.
@@ -77,7 +67,7 @@ where
         let (work, on_core) = (work.clone(), shutdown.clone());
         let report = Report(Some(sender.clone()));
         let run = move || {
-            let result = moderated().map_err(WorkerError::Start);
+            let result = current_thread().map_err(WorkerError::Start);
             report.send(result.and_then(|runtime| runtime.block_on(work(core, on_core)).map_err(WorkerError::Work)));
         };
         if let Err(error) = thread::Builder::new().name(format!("{name}-{core}")).spawn(run) {

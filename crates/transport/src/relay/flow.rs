@@ -1,6 +1,5 @@
 //! One direction of a relay.
 
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,11 +9,10 @@ use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
 use schleuse_protocol::limits::IDLE_TIMEOUT;
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
 use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Standstill, refusal_code};
 use crate::clock::Clock;
-use crate::runtime::InFlight;
 
 /// Most chunks that are between the two streams at any time.
 pub const CHUNKS: usize = 16;
@@ -91,11 +89,7 @@ impl<'a> Flow<'a> {
     /// Moves bytes until the direction has ended, and tells both peers and the machine how.
     pub(super) async fn run(&self, source: RecvStream, sink: SendStream) -> Result<(), Aborted> {
         let mut ends = Ends { source, sink, shared: self.shared, told: false };
-        // A stream is in flight until its answer has passed; what follows only waits for acknowledgements.
-        let in_flight = (self.direction == Direction::ToSender).then(InFlight::begin);
-        let end = self.copy(&mut ends).await;
-        drop(in_flight);
-        match end {
+        match self.copy(&mut ends).await {
             End::Finished => {
                 ends.finish();
                 self.shared.machine().handle_end(self.direction, self.shared.clock.now());
@@ -121,7 +115,8 @@ impl<'a> Flow<'a> {
 
     async fn copy(&self, ends: &mut Ends<'_>) -> End {
         let mut chunks = [const { Bytes::new() }; CHUNKS];
-        let mut probe = pin!(sleep(STOP_PROBE));
+        let mut probe = tokio::time::interval_at(Instant::now() + STOP_PROBE, STOP_PROBE);
+        probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let handed_on = tokio::select! {
                 biased;
@@ -131,10 +126,7 @@ impl<'a> Flow<'a> {
                     Err(ReadError::Reset(code)) => return End::Broken(Some(code)),
                     Err(_) => return End::Broken(None),
                 },
-                () = probe.as_mut() => {
-                    probe.as_mut().reset(Instant::now() + STOP_PROBE);
-                    write(&mut ends.sink, &mut []).await.map(|_| ())
-                }
+                _ = probe.tick() => write(&mut ends.sink, &mut []).await.map(|_| ()),
             };
             if let Err(end) = handed_on {
                 return end;
