@@ -269,8 +269,7 @@ impl Stream {
         self.arrival = None;
         let claim = match self.core.leases.claim(attempt.ticket, attempt.number, attempt.digest) {
             Claimed::Held { attempt, digest } => {
-                let held = TicketState::Unfinished { attempt, digest, next: 0 };
-                return self.machine.handle_claimed(held, self.now());
+                return self.machine.handle_claimed(TicketState::Running { attempt, digest }, self.now());
             }
             Claimed::Waiting(claim) => claim,
         };

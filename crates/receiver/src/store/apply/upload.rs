@@ -53,10 +53,7 @@ pub(super) fn whole(session: &mut Session, commands: &[Command]) -> rusqlite::Re
         _ => false,
     };
     let is_whole = end.attempt == new.attempt && usize::try_from(end.position) == Ok(segments.len());
-    if !is_whole || !segments.iter().enumerate().all(is_next) {
-        return Ok(None);
-    }
-    if segments.len() >= MAX_SEGMENTS as usize {
+    if !is_whole || segments.len() >= MAX_SEGMENTS as usize || !segments.iter().enumerate().all(is_next) {
         return Ok(None);
     }
     let Some((ticket, upload)) = insert(session, new, Some(end), None)? else { return Ok(None) };
@@ -132,7 +129,7 @@ pub(super) fn begin(session: &mut Session, new: &NewUpload) -> Applied {
         }
         (Some(old), _) => shred(&session.connection, &old)?,
     }
-    insert(session, new, None, discarded)?;
+    insert(session, new, None, discarded)?.ok_or(Refused::Gone)?;
     Ok(Outcome::Stored { next: 0 })
 }
 
