@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use quinn::{Connection, Endpoint};
-use schleuse_outer_proxy::{Config, start};
+use schleuse_outer_proxy::{Config, Handle, start};
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::Open;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
@@ -13,7 +13,7 @@ use schleuse_transport::tls::{self, server_name};
 use tokio::net::UdpSocket;
 
 use crate::pki::Pki;
-use crate::support::{FakeInner, configure, connect, refusal, soon, stream, try_connect};
+use crate::support::{FakeInner, FakeLink, configure, connect, refusal, soon, stream, try_connect};
 use crate::whole::{MIB, whole};
 
 /// Enough to see that memory follows what is open at a time, and not what has come.
@@ -83,17 +83,34 @@ async fn half_open_connections_take_little_and_keep_nobody_out() {
     assert!(sender.is_ok(), "a real sender proves its address and is let in: {sender:?}");
 }
 
+/// An outer proxy that lets four senders in, with its link to an inner proxy.
+struct FourSeats {
+    pki: Pki,
+    inner: FakeInner,
+    link: FakeLink,
+    address: SocketAddr,
+    outer: Handle,
+}
+
+impl FourSeats {
+    async fn start() -> Self {
+        let pki = Pki::new();
+        let inner = FakeInner::listen(&pki, "inner-1");
+        let config = configure(&pki, &[("inner-1", inner.address)]);
+        let text = std::fs::read_to_string(&config).expect("it was just written");
+        pki.file("outer.toml", &text.replace("threads = 1", "threads = 1\nlimits = { connections = 4 }"));
+        let config = Config::load(&config).expect("a valid configuration");
+        let outer = start(config, None).expect("a proxy that starts");
+        let address = outer.addresses()[0];
+        let link = soon(inner.accept()).await;
+        soon(outer.until_linked()).await;
+        Self { pki, inner, link, address, outer }
+    }
+}
+
 #[tokio::test]
 async fn seats_are_limited_and_those_that_nobody_uses_become_free_when_they_are_scarce() {
-    let pki = Pki::new();
-    let inner = FakeInner::listen(&pki, "inner-1");
-    let config = configure(&pki, &[("inner-1", inner.address)]);
-    let text = std::fs::read_to_string(&config).unwrap();
-    pki.file("outer.toml", &text.replace("threads = 1", "threads = 1\nlimits = { connections = 4 }"));
-    let outer = start(Config::load(&config).unwrap(), None).unwrap();
-    let address = outer.addresses()[0];
-    let link = soon(inner.accept()).await;
-    soon(outer.until_linked()).await;
+    let FourSeats { pki, inner, link, address, outer: _outer } = FourSeats::start().await;
 
     let busy = soon(connect(&pki, address)).await;
     let (_send, mut recv) = stream(&busy, &inner.open(), b"").await;
@@ -119,15 +136,7 @@ async fn seats_are_limited_and_those_that_nobody_uses_become_free_when_they_are_
 /// A refused stream is no use of a seat: otherwise whoever has no token could hold them all.
 #[tokio::test]
 async fn streams_without_a_valid_token_hold_no_seat() {
-    let pki = Pki::new();
-    let inner = FakeInner::listen(&pki, "inner-1");
-    let config = configure(&pki, &[("inner-1", inner.address)]);
-    let text = std::fs::read_to_string(&config).unwrap();
-    pki.file("outer.toml", &text.replace("threads = 1", "threads = 1\nlimits = { connections = 4 }"));
-    let outer = start(Config::load(&config).unwrap(), None).unwrap();
-    let address = outer.addresses()[0];
-    let _link = soon(inner.accept()).await;
-    soon(outer.until_linked()).await;
+    let FourSeats { pki, inner, address, link: _link, outer: _outer } = FourSeats::start().await;
 
     let mut forged = inner.open();
     forged.token.admit[0] ^= 1;
