@@ -6,7 +6,7 @@
 //! | `GET /v1/inbox?after=CURSOR&limit=N` | a page, newest first: [`model::PageView`] |
 //! | `GET /v1/submissions/{id}` | one submission: [`model::SubmissionView`] |
 //! | `GET /v1/submissions/{id}/content` | the original bytes, streamed |
-//! | `DELETE /v1/submissions/{id}` | shreds it and revokes its ticket |
+//! | `DELETE /v1/submissions/{id}` | shreds it and revokes its ticket; answered when no file of the database holds its key |
 //! | `GET /v1/status` | links, tokens, counts: [`crate::inbox::Status`] |
 //!
 //! Every error is `{"error": "<code>", "message": "<text>"}`.

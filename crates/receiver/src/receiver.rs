@@ -224,7 +224,8 @@ impl Handle {
         }
     }
 
-    /// Shreds a submission and revokes its ticket; an unused ticket is revoked. Returns whether there was one.
+    /// Shreds a submission and revokes its ticket; an unused ticket is revoked. Returns whether there was one, when no
+    /// file of the database holds its keys any more: that waits for other programs that read the database.
     ///
     /// # Errors
     /// The store cannot write.

@@ -29,7 +29,8 @@ pub enum Command {
     },
     /// What was found in submissions.
     Summarise(Vec<Summary>),
-    /// Shreds a submission and revokes its ticket; an unused ticket is revoked.
+    /// Shreds a submission and revokes its ticket; an unused ticket is revoked. Answered when no file of the database holds
+    /// a deleted key, also if there is nothing of that name any more.
     Delete(TicketId),
     /// Deletes the keys of tickets whose validity ended before this time, and what is unfinished of them.
     EndTickets {
@@ -93,13 +94,18 @@ impl Command {
         }
     }
 
-    /// Whether it has deleted key material, so that the log must be cut before it is answered.
+    /// Whether it has deleted key material that the log must not keep.
     pub(super) fn has_shredded(&self, answer: &Result<Outcome, StoreError>) -> bool {
         match (self, answer) {
             (Self::Delete(_), Ok(Outcome::Deleted(_))) => true,
             (Self::EndTickets { .. }, Ok(Outcome::Ended { tickets, .. })) => *tickets > 0,
             _ => false,
         }
+    }
+
+    /// Whether its answer promises that no file holds what was deleted.
+    pub(super) fn waits_for_cut(&self, answer: &Result<Outcome, StoreError>) -> bool {
+        matches!((self, answer), (Self::Delete(_), Ok(_)))
     }
 
     /// Memory that it holds, roughly, in bytes.

@@ -1,5 +1,6 @@
 //! The store against its promises, on real files.
 
+mod cut;
 mod fixture;
 
 use schleuse_protocol::time::UnixSeconds;

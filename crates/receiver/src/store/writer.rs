@@ -1,19 +1,23 @@
 //! The only thread that writes. Whatever was queued while the last commit was on its way to the disk goes into the next
 //! one, so the number of fsyncs does not grow with the number of streams (group commit).
 
+mod cut;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::Ended;
 use super::apply::{Session, apply};
 use super::command::{Command, Outcome};
-use super::engine::{self, Engine};
+use super::engine::Engine;
 use super::error::{StoreError, describe};
 use super::post::{Delivery, Post};
 use crate::crash;
+use cut::Cut;
 
 /// Most jobs of one transaction.
 const MAX_ROUND: usize = 256;
@@ -52,7 +56,7 @@ impl Queue {
             engine,
             session: Some(Session::new(connection)?),
             failing: false,
-            must_truncate: false,
+            cut: Cut::new(),
             commits: Arc::clone(&commits),
             post,
         };
@@ -83,46 +87,91 @@ struct Writer {
     /// None after a failure: the next round opens a new one, because a failed commit leaves a connection in doubt.
     session: Option<Session>,
     failing: bool,
-    must_truncate: bool,
+    cut: Cut,
     commits: Arc<AtomicU64>,
     post: Post,
 }
 
 impl Writer {
     fn run(mut self, mut queued: mpsc::Receiver<Job>) {
+        let timer = Builder::new_current_thread().enable_time().build().expect("it opens nothing");
         let mut round = Vec::new();
-        while queued.blocking_recv_many(&mut round, MAX_ROUND) > 0 {
-            let result = self.write(&round);
-            self.note(&result);
-            let answers = result.unwrap_or_else(|error| {
-                let reason: Arc<str> = describe(&error).into();
-                let failed = || Err(StoreError::Unavailable(Arc::clone(&reason)));
-                round.iter().map(|job| job.commands.iter().map(|_| failed()).collect()).collect()
-            });
-            // Nobody may listen any more: the stream is gone, the data are stored all the same.
-            let deliver = |(job, answers): (Job, Answers)| -> Delivery { Box::new(|| drop(job.answer.send(answers))) };
-            self.post.send(round.drain(..).zip(answers).map(deliver).collect());
+        while self.receive(&timer, &mut queued, &mut round) {
+            if !round.is_empty() {
+                self.commit(&mut round);
+            }
+            if self.cut.wait().is_some_and(|wait| wait.is_zero()) {
+                self.try_cut();
+            }
         }
-        if let Some(session) = self.session.take() {
-            let _ = engine::truncate_log(&session.connection);
+        self.try_cut();
+    }
+
+    /// Waits for jobs, or until the log is to be cut. False when all handles are dropped.
+    fn receive(&self, timer: &Runtime, queued: &mut mpsc::Receiver<Job>, round: &mut Vec<Job>) -> bool {
+        let Some(wait) = self.cut.wait() else { return queued.blocking_recv_many(round, MAX_ROUND) > 0 };
+        match timer.block_on(async { tokio::time::timeout(wait, queued.recv_many(round, MAX_ROUND)).await }) {
+            Ok(received) => received > 0,
+            Err(_) => true,
         }
+    }
+
+    /// Writes a round and answers it. Whoever waits for the log to be cut is answered then.
+    fn commit(&mut self, round: &mut Vec<Job>) {
+        let result = self.write(round);
+        self.note(&result);
+        let answers = result.unwrap_or_else(|error| {
+            // What a failed commit deletes may be in the log all the same.
+            self.cut.owe();
+            let reason: Arc<str> = describe(&error).into();
+            let failed = || Err(StoreError::Unavailable(Arc::clone(&reason)));
+            round.iter().map(|job| job.commands.iter().map(|_| failed()).collect()).collect()
+        });
+        let mut deliveries: Vec<Delivery> = Vec::with_capacity(round.len());
+        for (job, answers) in round.drain(..).zip(answers) {
+            if self.cut.wait().is_some() && waits_for_cut(&job, &answers) {
+                self.cut.hold((job.answer, answers));
+            } else {
+                // Nobody may listen any more: the stream is gone, the data are stored all the same.
+                deliveries.push(Box::new(|| drop(job.answer.send(answers))));
+            }
+        }
+        self.post.send(deliveries);
     }
 
     /// One transaction. On `Err` nothing of it is acknowledged, and nothing of it counts as stored.
     fn write(&mut self, round: &[Job]) -> rusqlite::Result<Vec<Answers>> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => Session::new(self.engine.writer()?)?,
-        };
+        let mut session = self.take_session()?;
         // On an error the connection is dropped here, and the transaction with it.
         let answers = transaction(&mut session, round)?;
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.must_truncate |= round.iter().zip(&answers).any(|(job, answers)| has_shredded(job, answers));
-        if self.must_truncate {
-            self.must_truncate = !engine::truncate_log(&session.connection).unwrap_or(false);
-        }
         self.session = Some(session);
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        if round.iter().zip(&answers).any(|(job, answers)| has_shredded(job, answers)) {
+            self.cut.owe();
+        }
         Ok(answers)
+    }
+
+    /// The session, which the caller puts back unless it has failed.
+    fn take_session(&mut self) -> rusqlite::Result<Session> {
+        match self.session.take() {
+            Some(session) => Ok(session),
+            None => Session::new(self.engine.writer()?),
+        }
+    }
+
+    /// Tries to cut the log, and gives out the answers that wait for it.
+    fn try_cut(&mut self) {
+        let result = self.take_session().and_then(|session| {
+            let cut = cut::truncate(&session.connection);
+            self.session = Some(session);
+            cut
+        });
+        let held = self.cut.tried(&result, &self.engine.path);
+        if !held.is_empty() {
+            let deliver = |(answer, answers): cut::Held| -> Delivery { Box::new(|| drop(answer.send(answers))) };
+            self.post.send(held.into_iter().map(deliver).collect());
+        }
     }
 
     /// Says once that writing fails, and once that it works again.
@@ -161,6 +210,10 @@ fn transaction(session: &mut Session, round: &[Job]) -> rusqlite::Result<Vec<Ans
 
 fn has_shredded(job: &Job, answers: &Answers) -> bool {
     job.commands.iter().zip(answers).any(|(command, answer)| command.has_shredded(answer))
+}
+
+fn waits_for_cut(job: &Job, answers: &Answers) -> bool {
+    job.commands.iter().zip(answers).any(|(command, answer)| command.waits_for_cut(answer))
 }
 
 fn crash_at(when: &str, round: &[Job]) {
