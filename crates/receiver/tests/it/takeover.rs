@@ -7,7 +7,7 @@ use schleuse_protocol::wire::reply::Reason;
 use schleuse_receiver::MintRequest;
 
 use crate::network::{Network, soon};
-use crate::sender::{Attempt, NAMELESS, Who};
+use crate::sender::{Attempt, NAMELESS, VENDOR, Who};
 use crate::submit::content;
 
 fn progressed(event: &SenderEvent) -> bool {
@@ -59,6 +59,37 @@ async fn the_same_upload_goes_on_over_another_stream_while_the_first_hangs() {
     drop(old_streams);
     assert_eq!(**office.read(ticket.body().id).await.unwrap().unwrap(), bytes);
     assert_eq!(office.all_submissions().await.unwrap().len(), 1);
+    soon(office.shutdown()).await;
+}
+
+/// A hello that would not be admitted now takes the lease from nobody. What it is told leaves room for the receipt that
+/// the stream with the lease may just be about to bring about.
+#[tokio::test]
+async fn a_hello_that_is_no_longer_welcome_meets_a_running_upload() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    let ticket = office.mint(&MintRequest::default()).await.unwrap();
+    let mut running = Attempt::new(&network, &ticket, &Who { attempt: 9, ..VENDOR }, content(3_000_000));
+    running.run_until(progressed).await;
+    network.publish(|directory| {
+        directory.version = 8;
+        directory.permissions.clear();
+    });
+    office.reload_directory().await.unwrap();
+    let old_streams = running.leave_hanging();
+    assert_eq!(running.refusal().await, Reason::TryLater, "the identical hello may come again");
+    for attempt in [8, 9, 10] {
+        let mut other = Attempt::new(&network, &ticket, &Who { attempt, ..VENDOR }, content(10));
+        assert_eq!(other.refusal().await, Reason::NotPermitted, "attempt {attempt}");
+    }
+    let mut replayed = Attempt::new(&network, &ticket, &NAMELESS, content(10));
+    assert_eq!(replayed.refusal().await, Reason::Superseded(9), "this one would be welcome, but comes too late");
+    assert_eq!(office.status().await.unwrap().running, 1, "nobody has taken the lease");
+    network.publish(|directory| directory.version = 9);
+    office.reload_directory().await.unwrap();
+    running.drop_connection();
+    running.receipt().await;
+    drop(old_streams);
     soon(office.shutdown()).await;
 }
 

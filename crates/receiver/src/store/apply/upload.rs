@@ -129,6 +129,7 @@ pub(super) fn begin(session: &mut Session, new: &NewUpload) -> Applied {
         }
         (Some(old), _) => shred(&session.connection, &old)?,
     }
+    // It has a place: within this transaction the ticket is live, `discarded` is its last attempt, and no row is left.
     insert(session, new, None, discarded)?.ok_or(Refused::Gone)?;
     Ok(Outcome::Stored { next: 0 })
 }
