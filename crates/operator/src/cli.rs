@@ -60,10 +60,11 @@ enum Command {
     /// Show or verify a receipt, without a network.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
-    /// Check the configuration file of a daemon, as the daemon would when it starts.
+    /// Check configuration files of daemons, as the daemons would when they start.
     ///
-    /// Reads the file and everything that it names: keys and their modes, certificates, the directory. Tells the first
-    /// thing at which the daemon would stop.
+    /// Reads the files and everything that they name: keys and their modes, certificates, the directory. Tells what is
+    /// wrong with each file; what shows only when a daemon's files are put together is told once each is in order. The
+    /// exit code is that of the first finding.
     Check(check::Check),
     /// Print the completion script of a shell.
     ///

@@ -131,9 +131,14 @@ fn remove_stale(path: &Path) -> Result<(), AppError> {
     })
 }
 
-async fn bind_loopback(loopback: &Loopback) -> Result<(TcpListener, Token), AppError> {
+/// Whether the token of the loopback listener can be used.
+pub(crate) fn check_token(loopback: &Loopback) -> Result<(), AppError> {
+    token(loopback).map(drop)
+}
+
+fn token(loopback: &Loopback) -> Result<Token, AppError> {
     let secret = Secret::read(&loopback.token_file)?;
-    let token = Token::from_secret(&secret).ok_or_else(|| {
+    Token::from_secret(&secret).ok_or_else(|| {
         AppError::new(
             exit::CONFIG,
             format!(
@@ -143,7 +148,11 @@ async fn bind_loopback(loopback: &Loopback) -> Result<(TcpListener, Token), AppE
                 guard::MIN_TOKEN
             ),
         )
-    })?;
+    })
+}
+
+async fn bind_loopback(loopback: &Loopback) -> Result<(TcpListener, Token), AppError> {
+    let token = token(loopback)?;
     let listener = TcpListener::bind(loopback.listen).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => AppError::new(
             exit::UNAVAILABLE,

@@ -41,4 +41,4 @@ pub use keys::{CREDENTIAL, DamagedRecord, create_key_file};
 pub use link::LinkStatus;
 pub use mint::{MAX_COUNT, MintError, MintRequest};
 pub use policy::{SenderRule, SenderRuleError};
-pub use receiver::{Handle, Receiver, check};
+pub use receiver::{Handle, Receiver, check, check_secrets};

@@ -107,8 +107,19 @@ impl Loaded {
 /// The first thing that is wrong.
 pub fn check(config: &Config) -> Result<(), AppError> {
     let loaded = Loaded::load(config)?;
+    check_token(config)?;
     let members = Members::load(&config.directory, Clock::start().unix(), None)?;
     loaded.check_membership(config, &members)
+}
+
+/// What [`check`] finds in the files that only a receiver has, each by itself: the key-encryption key, the API's token.
+pub fn check_secrets(config: &Config) -> [Result<(), AppError>; 2] {
+    let key = key_path(config.key_encryption_key.as_deref()).and_then(|path| Vault::load(&path));
+    [key.map(drop), check_token(config)]
+}
+
+fn check_token(config: &Config) -> Result<(), AppError> {
+    config.api.loopback.as_ref().map_or(Ok(()), api::check_token)
 }
 
 impl Receiver {

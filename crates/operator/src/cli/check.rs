@@ -1,11 +1,13 @@
 //! `schleuse check`.
 
+mod daemon;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use schleuse_directory::{Directory, RootKeys};
 use schleuse_transport::exit::{self, AppError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::{Output, shown};
 use crate::directory_tool::{at, parse_toml};
@@ -13,9 +15,10 @@ use crate::files;
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// A configuration of schleuse-outer, schleuse-inner or schleuse-receiver, a directory's source, or root keys.
-    config: PathBuf,
-    /// Which it is; found out from its fields, if absent.
+    /// Configurations of schleuse-outer, schleuse-inner or schleuse-receiver, directories' sources, or root keys.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// What they are; found out from the fields of each, if absent.
     #[arg(long, value_enum)]
     daemon: Option<Kind>,
 }
@@ -65,32 +68,68 @@ impl Kind {
 
 impl Check {
     pub(super) fn run(self) -> Result<Output, AppError> {
-        let text = files::read_text(&self.config)?;
-        let kind = self.daemon.map_or_else(|| Kind::detect(&self.config, &text), Ok)?;
-        let finding = finding(kind, &self.config, &text);
-        let (file, daemon) = (shown(&self.config), kind.describe());
-        let text = match &finding {
-            None => format!("{file}: in order ({daemon})"),
-            Some(error) => format!("{file}: not in order ({daemon})\n  {error}"),
-        };
+        let checked: Vec<_> = self.files.iter().map(|path| Checked::new(path, self.daemon)).collect();
+        let text: Vec<_> = checked.iter().map(Checked::text).collect();
+        let first = checked.iter().find_map(|one| one.findings.first());
         let json = json!({
-            "file": file,
-            "daemon": daemon,
-            "ok": finding.is_none(),
-            "finding": finding.as_ref().map(|error| json!({ "message": error.to_string(), "code": error.code() })),
+            "ok": first.is_none(),
+            "files": checked.iter().map(Checked::json).collect::<Vec<_>>(),
         });
-        Ok(Output { text, json, code: finding.map_or(0, |error| error.code()) })
+        Ok(Output { text: text.join("\n"), json, code: first.map_or(0, AppError::code) })
     }
 }
 
-/// The first thing at which the daemon would stop.
-fn finding(kind: Kind, path: &Path, text: &str) -> Option<AppError> {
-    let result = match kind {
-        Kind::Outer => schleuse_outer_proxy::Config::load(path).map(|_| ()),
-        Kind::Inner => schleuse_inner_proxy::Config::load(path).map(|_| ()),
-        Kind::Receiver => schleuse_receiver::Config::load(path).and_then(|config| schleuse_receiver::check(&config)),
-        Kind::Directory => Directory::from_toml(text).map(|_| ()).map_err(at(path)),
-        Kind::RootKeys => RootKeys::parse(text).map(|_| ()).map_err(at(path)),
+/// A file and what was found in it.
+struct Checked {
+    file: String,
+    /// None if nobody can tell what it configures.
+    kind: Option<Kind>,
+    findings: Vec<AppError>,
+}
+
+impl Checked {
+    fn new(path: &Path, kind: Option<Kind>) -> Self {
+        let found = files::read_text(path).map_err(AppError::from).and_then(|text| {
+            let kind = kind.map_or_else(|| Kind::detect(path, &text), Ok)?;
+            Ok((kind, findings(kind, path, &text)))
+        });
+        let file = shown(path);
+        match found {
+            Ok((kind, findings)) => Self { file, kind: Some(kind), findings },
+            Err(error) => Self { file, kind, findings: vec![error] },
+        }
+    }
+
+    fn text(&self) -> String {
+        let order = if self.findings.is_empty() { "in order" } else { "not in order" };
+        let kind = self.kind.map_or_else(String::new, |kind| format!(" ({})", kind.describe()));
+        let mut text = format!("{}: {order}{kind}", self.file);
+        for finding in &self.findings {
+            text.push_str("\n  ");
+            text.push_str(&finding.to_string());
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let finding = |error: &AppError| json!({ "message": error.to_string(), "code": error.code() });
+        json!({
+            "file": self.file,
+            "daemon": self.kind.map(Kind::describe),
+            "ok": self.findings.is_empty(),
+            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// What is wrong, in the order in which the daemon would meet it.
+fn findings(kind: Kind, path: &Path, text: &str) -> Vec<AppError> {
+    let source = match kind {
+        Kind::Outer => return daemon::outer(path),
+        Kind::Inner => return daemon::inner(path),
+        Kind::Receiver => return daemon::receiver(path),
+        Kind::Directory => Directory::from_toml(text).map(drop),
+        Kind::RootKeys => RootKeys::parse(text).map(drop),
     };
-    result.err()
+    source.map_err(at(path)).err().into_iter().collect()
 }

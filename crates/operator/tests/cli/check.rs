@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::network::Network;
-use crate::run;
+use crate::{Run, run};
 
 /// Writes a configuration beside the network's files.
 fn config(network: &Network, name: &str, text: &str) -> PathBuf {
@@ -45,12 +45,12 @@ fn the_daemons_are_told_apart_and_found_in_order() {
     for (text, daemon) in [(OUTER, "schleuse-outer"), (INNER, "schleuse-inner")] {
         let path = config(&network, "config.toml", text);
         let checked = run!("check", path, "--json").json();
-        assert_eq!((&checked["ok"], &checked["daemon"]), (&true.into(), &daemon.into()), "{checked}");
+        assert_eq!((&checked["ok"], &checked["files"][0]["daemon"]), (&true.into(), &daemon.into()), "{checked}");
         let text = run!("check", path).stdout;
         assert!(text.contains(&format!("in order ({daemon})")), "{text}");
     }
     let roots = run!("check", network.path("root-keys.toml"), "--json").json();
-    assert_eq!(roots["daemon"], "root keys");
+    assert_eq!(roots["files"][0]["daemon"], "root keys");
 }
 
 #[test]
@@ -65,8 +65,9 @@ fn a_finding_has_place_and_code() {
     let run = run!("check", absent, "--json");
     let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(object["ok"], false, "{run:?}");
-    assert!(object["finding"]["message"].as_str().unwrap().contains("nothing.json"), "{run:?}");
-    assert_ne!(run.code, 0);
+    let finding = &object["files"][0]["findings"][0];
+    assert!(finding["message"].as_str().unwrap().contains("nothing.json"), "{run:?}");
+    assert_eq!((run.code, &finding["code"]), (78, &78.into()));
 
     let key = network.path("outer-a/tls.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
@@ -75,13 +76,58 @@ fn a_finding_has_place_and_code() {
     assert!(run.stdout.contains("chmod 600"), "{}", run.stdout);
 }
 
+/// The lines that are findings.
+fn findings(run: &Run) -> Vec<&str> {
+    run.stdout.lines().filter_map(|line| line.strip_prefix("  ")).collect()
+}
+
+#[test]
+fn every_file_of_every_daemon_is_told() {
+    let network = Network::new("127.0.0.1:4430");
+    let outer = config(&network, "outer.toml", &OUTER.replace("127.0.0.1:4430", "nowhere"));
+    let inner = config(&network, "inner.toml", INNER);
+    let absent = network.path("absent.toml");
+    fs::write(network.path("inner-a/cert.pem"), "no certificate").unwrap();
+    fs::set_permissions(network.path("inner-a/tls.key"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::remove_file(network.path("ca.pem")).unwrap();
+    fs::write(network.path("inner-a/cluster.secret"), "0123").unwrap();
+    fs::write(network.path("directory.json"), "{}").unwrap();
+    let run = run!("check", outer, inner, absent);
+    let expected = [
+        "outer.toml:3:",
+        "no usable certificate in ",
+        "chmod 600 ",
+        "ca.pem",
+        "cluster.secret",
+        "directory.json: ",
+        "absent.toml",
+    ];
+    let found = findings(&run);
+    assert_eq!(found.len(), expected.len(), "{}", run.stdout);
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!(found.contains(expected), "{expected} in {}", run.stdout);
+    }
+    assert_eq!(run.code, 78, "the first finding's");
+    assert_eq!(run!("check", inner, outer).code, 78);
+    assert_eq!(run!("check", absent, outer).code, 74);
+    let json = run!("check", outer, inner, "--json");
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&json["ok"], json["files"][1]["findings"].as_array().map(Vec::len)), (&false.into(), Some(5)));
+
+    fs::write(network.path("root-keys.toml"), "threshold = 1").unwrap();
+    fs::remove_file(network.path("directory.json")).unwrap();
+    let run = run!("check", inner);
+    assert_eq!(findings(&run).iter().filter(|line| line.contains("root-keys.toml")).count(), 1, "{}", run.stdout);
+    assert_eq!(findings(&run).iter().filter(|line| line.contains("directory.json")).count(), 1, "{}", run.stdout);
+}
+
 #[test]
 fn what_is_no_configuration_is_told() {
     let network = Network::new("127.0.0.1:4430");
     let unclear = run!("check", config(&network, "unclear.toml", "a = 1"));
-    assert!(unclear.error(78).contains("--daemon"), "{unclear:?}");
+    assert!(unclear.code == 78 && unclear.stdout.contains("--daemon"), "{unclear:?}");
     let broken = run!("check", config(&network, "broken.toml", "id = \"x\"\nlisten = ["));
-    assert!(broken.error(78).contains("broken.toml:2"), "{broken:?}");
+    assert!(broken.code == 78 && broken.stdout.contains("broken.toml:2"), "{broken:?}");
     assert_eq!(run!("check", network.path("absent.toml")).code, 74);
     let forced = run!("check", config(&network, "forced.toml", "a = 1"), "--daemon", "inner");
     assert_eq!(forced.code, 78, "{forced:?}");
@@ -98,7 +144,18 @@ fn the_office_is_checked_with_keys_and_directory() {
     assert!(no_key.stdout.contains("key-encryption-key"), "{}", no_key.stdout);
     schleuse_receiver::create_key_file(&example.join("ga-example/key-encryption-key")).unwrap();
     let checked = run!("check", path, "--json").json();
-    assert_eq!(checked["daemon"], "schleuse-receiver");
+    assert_eq!(checked["files"][0]["daemon"], "schleuse-receiver");
+
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}\nlisten = \"127.0.0.1:7600\"\ntoken_file = \"no-token\"\n")).unwrap();
+    fs::write(example.join("ga-example/key-encryption-key"), "short").unwrap();
+    fs::write(example.join("ga-example/signing.key"), "short").unwrap();
+    let run = run!("check", path);
+    let found = findings(&run);
+    assert_eq!(found.len(), 3, "{}", run.stdout);
+    for (found, expected) in found.into_iter().zip(["signing.key", "key-encryption-key", "no-token"]) {
+        assert!(found.contains(expected), "{expected} in {}", run.stdout);
+    }
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn the_example_is_whole_and_marked() {
     check_example(&example);
     for daemon in ["outer", "inner"] {
         let checked = run!("check", example.join(format!("{daemon}.toml")), "--json").json();
-        assert_eq!(checked["daemon"], format!("schleuse-{daemon}"));
+        assert_eq!(checked["files"][0]["daemon"], format!("schleuse-{daemon}"));
     }
     let again = run!("pki", "example", example);
     assert!(again.error(1).contains("exists already"), "{again:?}");
