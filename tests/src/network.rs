@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use schleuse_client::{Client, Content, Receipt, Roots, SendError, SigningKey, Ticket, load_directory};
 use schleuse_directory::{Directory, OrAny, Role, RootKeys, Rule, SignedDirectory, VerifiedDirectory};
-use schleuse_operator::files::{Access, write_new};
+use schleuse_operator::files::{Access, replace, write_new};
 use schleuse_operator::pki::{Authority, Validity};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
@@ -67,6 +67,7 @@ pub struct Network {
     taps: HashMap<String, Tap>,
     clients: Mutex<HashMap<Option<MemberId>, Client>>,
     played_inner: bool,
+    root_keys: [SigningKey; 2],
     background: Background,
     folder: TempDir,
 }
@@ -110,6 +111,7 @@ impl Network {
             taps: HashMap::new(),
             clients: Mutex::default(),
             played_inner: plan.played_inner,
+            root_keys: [(); 2].map(|()| SigningKey::generate(&mut schleuse_seal::system_rng())),
             outers,
             inners,
             background,
@@ -147,10 +149,15 @@ impl Network {
     }
 
     fn write_directory(&self) {
-        let keys: Vec<SigningKey> = (0..2).map(|_| SigningKey::generate(&mut schleuse_seal::system_rng())).collect();
-        let roots = RootKeys::new(2, keys.iter().map(SigningKey::public).collect()).expect("two keys");
+        let roots = RootKeys::new(2, self.root_keys.iter().map(SigningKey::public).collect()).expect("two keys");
         let (path, text) = (self.root().join("root-keys.toml"), roots.to_toml().expect("it can be written"));
         write_new(&path, text.as_bytes(), Access::Public).expect("a new file");
+        self.publish(|_| {});
+    }
+
+    /// Signs version 1 of the directory with this change and puts it in the place of the one before. Daemons read it when
+    /// they start or are told to.
+    pub fn publish(&self, change: impl FnOnce(&mut Directory)) {
         let mut members: Vec<_> = self
             .outers
             .iter()
@@ -167,16 +174,17 @@ impl Network {
             schleuse_directory::Member { groups, ..vendor.entry.clone() }
         }));
         members.push(self.barred.entry.clone());
-        let directory = Directory {
+        let mut directory = Directory {
             version: 1,
             issued: now(),
             expires: now().after(Duration::from_secs(7 * 86_400)),
             members,
             permissions: vec![rule()],
         };
-        let signed = SignedDirectory::sign(&directory, &keys.iter().collect::<Vec<_>>()).expect("it can be signed");
+        change(&mut directory);
+        let signed = SignedDirectory::sign(&directory, &self.root_keys.each_ref()).expect("it can be signed");
         let bytes = signed.to_bytes().expect("it can be written");
-        write_new(&self.root().join("directory.json"), &bytes, Access::Public).expect("a new file");
+        replace(&self.root().join("directory.json"), &bytes).expect("the folder can be written");
     }
 
     fn write_configs(&self, plan: &Builder) {

@@ -1,11 +1,13 @@
-//! Proxies that stop and come back.
+//! Daemons that stop and come back, and that read the directory again.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use schleuse_client::{Content, Receipt, SendError, Ticket};
+use schleuse_protocol::wire::reply::Reason;
 use schleuse_tests::background::Running;
-use schleuse_tests::network::Network;
+use schleuse_tests::network::{BARRED, Network, SENDERS};
 use schleuse_tests::wait::{SOON, until_true};
 
 /// Peers recognise a restarted proxy by its keys; without them they would wait for the idle timeout of 15 to 30 s.
@@ -110,4 +112,38 @@ fn an_inner_proxy_reads_the_directory_again_on_sighup() {
     inner.signal(Signal::HUP);
     until_true("it says so", SOON, || inner.log().contains("version=1"));
     network.send(0, &network.office(0).mint(&[]), "still there").unwrap();
+}
+
+/// The real signal: a member that the new directory permits is admitted, and a file that is wrong changes nothing.
+#[test]
+fn a_receiver_reads_the_directory_again_on_sighup() {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    let ticket = office.mint(&[]);
+    let send = |ticket: &Ticket, content: &'static str| {
+        let sending = network.barred_client().send(ticket, content).kind("guest-list").patience(SOON);
+        network.background().run(async move { sending.await })
+    };
+    let hang_up = |expected: &str, times: usize| {
+        office.daemon().signal(Signal::HUP);
+        until_true(&format!("it says '{expected}'"), SOON, || office.daemon().log().matches(expected).count() == times);
+    };
+    let refused = send(&ticket, "before").unwrap_err();
+    assert!(matches!(&refused, SendError::Office(refusal) if refusal.reason == Reason::NotPermitted), "{refused}");
+
+    network.publish(|directory| {
+        directory.version = 2;
+        let barred = directory.members.iter_mut().find(|member| member.id.as_str() == BARRED).unwrap();
+        barred.groups = vec![SENDERS.parse().unwrap()];
+    });
+    hang_up("directory reloaded", 1);
+    send(&ticket, "after").unwrap();
+
+    fs::write(network.root().join("directory.json"), "{}").unwrap();
+    hang_up("the old one stays in use", 1);
+    network.publish(|_| {});
+    hang_up("the old one stays in use", 2);
+    send(&office.mint(&[]), "still permitted").unwrap();
+    assert_eq!(office.status().unwrap()["directory_version"], 2);
+    assert_eq!(office.inbox().len(), 2);
 }
