@@ -12,6 +12,8 @@ use schleuse_tests::background::Running;
 use schleuse_tests::network::{Network, Proxy};
 use schleuse_tests::office::Office;
 use schleuse_tests::wait::{SOON, until_true};
+use schleuse_transport::clock::Clock;
+use serde_json::json;
 
 const CRASH: &str = "SCHLEUSE_CRASH_AT";
 
@@ -32,10 +34,15 @@ fn begin(
 
 /// Restarts an office so that it ends at this step.
 fn arm(office: &Office, step: &str) {
+    start_armed(office, step);
+    office.wait_ready(1);
+}
+
+/// The same if the step may be one of the start.
+fn start_armed(office: &Office, step: &str) {
     office.daemon().kill();
     office.daemon().set_env(CRASH, step);
     office.daemon().start();
-    office.wait_ready(1);
 }
 
 fn wait_for_crash(office: &Office, step: &str) {
@@ -161,6 +168,95 @@ fn while_a_submission_is_deleted() {
             assert_eq!(office.delete(&ticket), 200);
         }
         assert!(office.inbox().is_empty());
+    }
+}
+
+/// What was deleted is cleared away in pieces, among them the first and the last; nothing else is.
+#[test]
+fn while_a_deleted_content_is_cleared_away() {
+    let network = Network::of(1, 1, 1, 1).start();
+    let office = network.office(0);
+    let kept = office.mint(&[]);
+    network.send(0, &kept, content()).unwrap();
+    // Every start looks once whether there is something to clear away.
+    for step in ["before-commit-sweep#2", "after-commit-sweep#2", "after-commit-sweep#3", "after-commit-sweep#4"] {
+        let deleted = office.mint(&[]);
+        network.send(0, &deleted, vec![7; 2_500_000]).unwrap();
+        arm(office, step);
+        // It is cleared away, and so the daemon ends, as soon as it is deleted: the answer may not get through.
+        let _ = office.try_ask("DELETE", &format!("/v1/submissions/{}", deleted.body().id), "");
+        wait_for_crash(office, step);
+        recover(office);
+        assert!(office.submission(&deleted).is_none(), "{step}");
+        let cleared = || office.status().is_some_and(|status| status["store"]["garbage"] == 0);
+        until_true("it is cleared away after the restart", SOON, cleared);
+        let next = office.mint(&[]);
+        let receipt = network.send(0, &next, content()).unwrap();
+        assert_there_once(&network, office, &next, &receipt);
+        assert!(office.read(&kept).unwrap() == content(), "{step}");
+    }
+}
+
+/// Ended tickets lose their keys, and neither their submissions nor other tickets are lost.
+#[test]
+fn while_tickets_end() {
+    let steps = ["before-commit-end", "after-commit-end"];
+    let network = Network::of(1, 1, steps.len(), 1).tickets("grace_hours = 0").start();
+    let short = [("valid_seconds", json!(5))];
+    let tickets = [0, 1].map(|at| {
+        let office = network.office(at);
+        let (used, unused, lasting) = (office.mint(&short), office.mint(&short), office.mint(&[]));
+        let receipt = network.send(0, &used, content()).unwrap();
+        (office, used, unused, lasting, receipt)
+    });
+    for ((office, used, unused, lasting, receipt), step) in tickets.into_iter().zip(steps) {
+        let end = unused.body().not_after;
+        until_true("the tickets have run out", SOON, || Clock::start().unix() > end);
+        // The first thing that it does is to end tickets.
+        start_armed(office, step);
+        wait_for_crash(office, step);
+        recover(office);
+        let open = || office.status().map(|status| status["store"]["open_tickets"].clone());
+        until_true("the tickets end after the restart", SOON, || open() == Some(json!(1)));
+        assert_there_once(&network, office, &used, &receipt);
+        network.send(0, &lasting, content()).unwrap();
+        assert_eq!(office.inbox().len(), 2, "{step}");
+    }
+}
+
+/// The first start of an office remembers its key, then the directory's version; an older one is not accepted once the
+/// newer one is remembered.
+#[test]
+fn while_the_first_start_remembers_key_and_directory() {
+    let steps = [
+        ("before-commit-meta", false),
+        ("after-commit-meta", false),
+        ("before-commit-meta#2", false),
+        ("after-commit-meta#2", true),
+    ];
+    let network = Network::of(1, 1, steps.len(), 1).build();
+    network.publish(|directory| directory.version = 2);
+    network.inner(0).daemon.start();
+    network.outer(0).daemon.start();
+    for (at, (step, _)) in steps.iter().enumerate() {
+        start_armed(network.office(at), step);
+        wait_for_crash(network.office(at), step);
+    }
+    network.publish(|directory| directory.version = 1);
+    for (at, (step, remembers)) in steps.iter().enumerate() {
+        let office = network.office(at);
+        if *remembers {
+            office.daemon().kill();
+            office.daemon().set_env(CRASH, "");
+            office.daemon().start();
+            assert_eq!(office.daemon().wait(SOON).code(), Some(78), "{step}: {}", office.daemon().log_of_this_life());
+            assert!(office.daemon().log_of_this_life().contains("directory.json"));
+            network.publish(|directory| directory.version = 2);
+        }
+        recover(office);
+        let ticket = office.mint(&[]);
+        let receipt = network.send(0, &ticket, content()).unwrap();
+        assert_there_once(&network, office, &ticket, &receipt);
     }
 }
 
