@@ -16,7 +16,7 @@
 //! the core of its outer proxy's link, and writes into a connection of the office that may be driven by another core:
 //! quinn's handles may be used from any runtime, at the price of a wake-up across cores. Handing the stream over
 //! instead would cost the same wake-up on the other side. What all cores share (`offices.rs`, `keys.rs`,
-//! the used nonces) is behind locks that are held for a look-up and never across an await.
+//! the used nonces, `places.rs`) is behind locks that are held for a look-up and never across an await.
 //!
 //! **Where to read next.** `stream.rs` is the way of one stream, `outer_link.rs` and `office_link.rs` the two kinds of
 //! peers, `members.rs` who they are, [`StreamRecord`] everything that an inner proxy can know.
@@ -30,6 +30,7 @@ mod observe;
 mod office_link;
 mod offices;
 mod outer_link;
+mod places;
 mod proxy;
 mod stream;
 mod worker;

@@ -21,6 +21,7 @@ use crate::keys::KeyRing;
 use crate::members::Members;
 use crate::observe::Observer;
 use crate::offices::Offices;
+use crate::places::Places;
 use crate::worker::{self, Equipment};
 
 /// What all threads share.
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) keys: KeyRing,
     pub(crate) offices: Arc<Offices<Connection>>,
     pub(crate) used: Mutex<UsedNonces>,
+    pub(crate) places: Arc<Places>,
     pub(crate) budgets: MintBudgets,
 }
 
@@ -149,6 +151,7 @@ impl Shared {
             keys: KeyRing::new(cluster_secret, clock.unix()),
             offices: Offices::new(),
             used: Mutex::new(UsedNonces::new(limits.used_nonces_per_office.get())),
+            places: Arc::default(),
             budgets: MintBudgets::new(MintRate {
                 tokens_per_second: limits.tokens_per_second.get(),
                 burst: limits.token_burst.get(),

@@ -15,6 +15,7 @@ use schleuse_transport::relay::Side;
 use crate::keys::Opener;
 use crate::observe::{Ending, StreamRecord};
 use crate::outer_link::Standstills;
+use crate::places::Place;
 use crate::worker::Worker;
 
 /// Where a stream comes from.
@@ -39,13 +40,17 @@ pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
         duration: Duration::ZERO,
         ending: Ending::Broken,
     };
-    let far = next_hop(&worker, &visitor.standstills, &mut near.recv, &mut record).await;
+    let next = next_hop(&worker, &visitor.standstills, &mut near.recv, &mut record).await;
+    let (far, place) = match next {
+        Ok((far, place)) => (Ok(far), Some(place)),
+        Err(refusal) => (Err(refusal), None),
+    };
     let carried = carry::join(near, far, clock, &worker.shutdown).await;
     record.bytes_up += carried.to_office;
     record.bytes_down += carried.to_sender;
     record.ending = carried.ending;
     record.duration = clock.millis().since(started.millis);
-    drop(visitor);
+    drop((visitor, place));
     tracing::debug!(?record, "a stream has ended");
     if let Some(observer) = &worker.shared.observer {
         // An observer that is gone wants no records.
@@ -59,21 +64,22 @@ async fn next_hop(
     standstills: &Standstills,
     recv: &mut RecvStream,
     record: &mut StreamRecord,
-) -> Result<NextHop, StreamRefusal> {
+) -> Result<(NextHop, Place), StreamRefusal> {
     let shared = &worker.shared;
     let opener = Opener { keys: &shared.keys, used: &shared.used };
     let machine = InnerStream::new(shared.settings.id, opener, shared.clock.now());
     let action = worker.shutdown.unless_draining(carry::header(machine, recv, shared.clock)).await;
-    let (office, bytes) = match action.ok_or(StreamRefusal::Unavailable)? {
-        InnerAction::Forward { office, bytes, .. } => (office, Bytes::from(bytes)),
+    let (office, nonce, bytes) = match action.ok_or(StreamRefusal::Unavailable)? {
+        InnerAction::Forward { office, nonce, bytes } => (office, nonce, Bytes::from(bytes)),
         InnerAction::Reset(refusal) => return Err(refusal),
     };
     record.office = Some(office);
     record.bytes_up = bytes.len() as u64;
+    let place = shared.places.take(nonce).ok_or(StreamRefusal::Unavailable)?;
     let standstill = standstills.towards(office);
     for connection in shared.offices.connections(&office) {
         match carry::open(&connection, bytes.clone(), standstill.clone()).await {
-            Ok(far) => return Ok(far),
+            Ok(far) => return Ok((far, place)),
             // This connection was just lost; an older one may live.
             Err(OpenError::Lost(_)) => {}
             Err(OpenError::Busy) => break,

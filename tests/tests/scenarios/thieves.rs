@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use schleuse_protocol::wire::reply::{Reason, Reply};
 use schleuse_tests::network::Network;
 use schleuse_tests::sealed::{Declared, Sealed, open};
-use schleuse_tests::wire::{Dialled, Outcome, dial_as_sender, encode_all};
+use schleuse_tests::wire::{Dialled, Outcome, dial_as_sender, encode_all, outcome};
 use serde_json::json;
 
 /// Opens streams that show this header and then say nothing, as many as the proxy allows.
@@ -47,6 +47,42 @@ fn silent_streams_with_a_valid_token_keep_nobody_out() {
     // The silent ones are given up after 10 s; nobody has to wait for that.
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
     assert_eq!(office.inbox().len(), 5);
+}
+
+/// Through two outer proxies: the office hears of no more than four streams of a token at a time.
+#[test]
+fn streams_of_one_token_beyond_four_end_at_the_inner_proxy() {
+    let network = Network::of(2, 1, 1, 1).start();
+    let office = network.office(0);
+    let ticket = office.mint(&[]);
+    let stolen = open(&ticket.body().routes[0]);
+    let roots = network.roots();
+    let addresses = [network.outer(0).address, network.outer(1).address];
+    let outcomes = network.background().run(async move {
+        let dialled = [
+            dial_as_sender(addresses[0], "outer-1", &roots).await,
+            dial_as_sender(addresses[1], "outer-2", &roots).await,
+        ];
+        let mut held = Vec::new();
+        let mut outcomes = Vec::new();
+        for stream in 0..12 {
+            let (mut send, mut recv) = dialled[stream % 2].connection.open_bi().await.expect("a stream");
+            send.write_all(&stolen).await.expect("the header is taken");
+            // Far longer than a refusal takes, and all together shorter than a silent stream may live.
+            let ended = tokio::time::timeout(Duration::from_millis(500), outcome(&mut recv)).await;
+            outcomes.push(ended.unwrap_or(Outcome::Silence));
+            held.push((send, recv));
+        }
+        outcomes
+    });
+    let (first, rest) = outcomes.split_at(4);
+    assert_eq!(first, vec![Outcome::Silence; 4]);
+    assert_eq!(rest, vec![Outcome::Reset(0x5302); 8]);
+    // The office would refuse them as well, but has not seen them: what it ends is "Broken" in the proxy's log.
+    assert_eq!(network.inner(0).daemon.log().matches("ending: Unavailable").count(), 8);
+    // The thief is gone; the ticket is as good as before.
+    network.send(0, &ticket, "honest").unwrap();
+    assert_eq!(office.read(&ticket).unwrap(), b"honest");
 }
 
 /// Connections without a valid token, each with a stream that never gets further than its header.

@@ -4,8 +4,9 @@ use schleuse_inner_proxy::Ending;
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::OfficeToInner;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::relay::refusal_code;
 
-use crate::support::{Network, Office, id, refusal, soon};
+use crate::support::{Network, Office, Outer, id, refusal, soon};
 
 #[tokio::test]
 async fn a_stream_with_a_good_token_reaches_its_office_and_is_seen_as_bytes() {
@@ -122,10 +123,10 @@ async fn a_lost_office_breaks_its_streams_and_they_may_be_tried_again() {
 #[tokio::test]
 async fn more_streams_than_there_are_slots_at_first_go_through() {
     let mut network = Network::new().await;
-    let open = network.office.header().await;
+    let headers = network.office.headers(25).await;
     let mut running = Vec::new();
-    for _ in 0..100 {
-        let sent = network.outer.stream(&open, b"").await;
+    for number in 0..100 {
+        let sent = network.outer.stream(&headers[number % 25], b"").await;
         running.push((sent, network.office.stream().await));
     }
     for ((mut send, mut recv), (_, mut reply, mut carried)) in running {
@@ -138,16 +139,41 @@ async fn more_streams_than_there_are_slots_at_first_go_through() {
 }
 
 #[tokio::test]
+async fn a_token_has_four_streams_at_a_time_whoever_brings_them() {
+    let mut network = Network::new().await;
+    let second = Outer::link(&network.members.pki, "outer-2", network.address()).await;
+    let headers = network.office.headers(2).await;
+    let (open, other) = (headers[0], headers[1]);
+    let mut running = Vec::new();
+    for outer in [&network.outer, &second, &network.outer, &second] {
+        running.push((outer.stream(&open, b"").await, network.office.stream().await));
+    }
+    for outer in [&network.outer, &second] {
+        assert_eq!(outer.refused(&open).await, StreamRefusal::Unavailable);
+        let record = soon(network.records.recv()).await.unwrap();
+        assert_eq!((record.office, record.ending), (Some(id("ga-koeln")), Ending::Unavailable));
+    }
+    let (_send, _recv) = network.outer.stream(&other, b"").await;
+    assert_eq!(network.office.stream().await.0.nonce, other.token.nonce, "other tokens have their own");
+
+    let (_, (_, mut reply, _carried)) = running.pop().unwrap();
+    reply.reset(refusal_code(StreamRefusal::Refused)).unwrap();
+    assert_eq!(network.record().await.ending, Ending::Broken);
+    let (_send, _recv) = network.outer.stream(&open, b"").await;
+    assert_eq!(network.office.stream().await.0.nonce, open.token.nonce, "a stream that ended left its place");
+}
+
+#[tokio::test]
 async fn an_office_that_takes_nothing_does_not_block_the_others() {
     const STREAMS: usize = 64;
     let mut network = Network::new().await;
     let mut bonn = Office::link(&network.members.pki, "ga-bonn", network.address()).await;
-    let (stuck, good) = (network.office.header().await, bonn.header().await);
+    let (stuck, good) = (network.office.headers(17).await, bonn.header().await);
     // Each wants to send more than both hops hold of one stream, and together they fill the link's window.
     let content = vec![0x5a; 1024 * 1024];
     let mut running = Vec::new();
-    for _ in 0..STREAMS {
-        running.push((network.outer.stream(&stuck, b"").await, network.office.stream().await));
+    for number in 0..STREAMS {
+        running.push((network.outer.stream(&stuck[number % 16], b"").await, network.office.stream().await));
     }
     let mut uploads = Vec::new();
     for ((mut send, recv), far) in running {
@@ -159,7 +185,7 @@ async fn an_office_that_takes_nothing_does_not_block_the_others() {
         let record = network.record().await;
         assert_eq!((record.office, record.ending), (Some(id("ga-koeln")), Ending::Broken));
     }
-    assert_eq!(network.outer.refused(&stuck).await, StreamRefusal::Unavailable, "no more for this office now");
+    assert_eq!(network.outer.refused(&stuck[16]).await, StreamRefusal::Unavailable, "no more for this office now");
 
     let sent = network.outer.stream(&good, &content);
     let received = async {

@@ -68,9 +68,8 @@ async fn streams_cross_threads() {
     let (inner, _records) = members.start();
     let address = inner.addresses()[0];
     let mut office = Office::link(&members.pki, "ga-koeln", address).await;
-    let open = office.header().await;
     // Each connection comes from another port, so they meet several threads.
-    for _ in 0..8 {
+    for open in office.headers(8).await {
         let outer = Outer::link(&members.pki, "outer-1", address).await;
         let (mut send, mut recv) = outer.stream(&open, b"content").await;
         let (_, mut reply, mut carried) = office.stream().await;

@@ -28,8 +28,9 @@ use crate::pki::Pki;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The members of the network, besides `inner-1`.
-const MEMBERS: [(&str, Role); 5] = [
+const MEMBERS: [(&str, Role); 6] = [
     ("outer-1", Role::Outer),
+    ("outer-2", Role::Outer),
     ("ga-koeln", Role::Office),
     ("ga-bonn", Role::Office),
     ("vendor-1", Role::Vendor),
@@ -239,8 +240,13 @@ impl Office {
 
     /// A header with a token that is good for a minute.
     pub(crate) async fn header(&mut self) -> Open {
-        let (_, tokens) = self.tokens(1, now().after(Duration::from_secs(60))).await;
-        header(tokens[0])
+        self.headers(1).await[0]
+    }
+
+    /// Headers with different tokens.
+    pub(crate) async fn headers(&mut self, count: u16) -> Vec<Open> {
+        let (_, tokens) = self.tokens(count, now().after(Duration::from_secs(60))).await;
+        tokens.into_iter().map(header).collect()
     }
 
     /// The next stream that the proxy brings, and its header.
