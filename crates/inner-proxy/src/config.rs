@@ -106,6 +106,10 @@ pub struct Limits {
     pub connections: NonZeroUsize,
     /// Handshakes that may be open at a time, per thread.
     pub handshakes: NonZeroUsize,
+    /// Handshakes per second of one network (IPv4 /24, IPv6 /48), per thread.
+    pub handshakes_per_second: NonZeroU32,
+    /// The same after a quiet time.
+    pub handshake_burst: NonZeroU32,
     /// Tokens per second that one office may have minted, on average.
     pub tokens_per_second: NonZeroU32,
     /// Tokens that one office may have minted after a quiet time; at least one batch of 48.
@@ -116,13 +120,19 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Sized for a small machine and a hundred offices.
+    /// Sized for a small machine and a hundred offices; only the handshakes for ten thousand in one network, which all dial
+    /// when this proxy was restarted, some of them twice.
     fn default() -> Self {
+        const fn at_least_1(number: u32) -> NonZeroU32 {
+            NonZeroU32::new(number).expect("these numbers are not zero")
+        }
         Self {
             connections: NonZeroUsize::new(4000).expect("4000 is not zero"),
             handshakes: NonZeroUsize::new(256).expect("256 is not zero"),
-            tokens_per_second: NonZeroU32::new(100).expect("100 is not zero"),
-            token_burst: NonZeroU32::new(10_000).expect("10,000 is not zero"),
+            handshakes_per_second: at_least_1(200),
+            handshake_burst: at_least_1(20_000),
+            tokens_per_second: at_least_1(100),
+            token_burst: at_least_1(10_000),
             used_nonces_per_office: NonZeroUsize::new(20_000).expect("20,000 is not zero"),
         }
     }

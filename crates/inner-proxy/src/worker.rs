@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, ServerConfig};
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_transport::endpoint::{self, EndpointKeys, Gate, GateLimits, Limits, listen};
+use schleuse_transport::endpoint::{self, EndpointKeys, Gate, GateLimits, Limits, RateLimit, listen};
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::secret::SecretKey;
@@ -91,12 +91,11 @@ fn listen_all(core: usize, equipment: &Equipment) -> Result<Vec<Endpoint>, AppEr
 }
 
 async fn accept(worker: Worker, endpoint: Endpoint) {
-    let handshakes = worker.shared.settings.limits.handshakes.get();
+    let limits = worker.shared.settings.limits;
     let gate = GateLimits {
-        max_open: handshakes,
-        retry_above: (handshakes / 8).max(1),
-        // After a restart every member comes at once, and many may come from one data centre.
-        rate: None,
+        max_open: limits.handshakes.get(),
+        retry_above: (limits.handshakes.get() / 8).max(1),
+        rate: Some(RateLimit { per_second: limits.handshakes_per_second.get(), burst: limits.handshake_burst.get() }),
         ..GateLimits::default()
     };
     let gate = Gate::new(gate, worker.shared.clock);

@@ -46,6 +46,24 @@ async fn a_certificate_that_is_not_in_the_directory_is_turned_away() {
 }
 
 #[tokio::test]
+async fn a_network_over_its_rate_is_refused_for_a_while_and_keeps_its_links() {
+    let members = Members::new();
+    members.replace("grace_seconds", "limits = { handshakes_per_second = 1, handshake_burst = 4 }\ngrace_seconds");
+    let (inner, _records) = members.start();
+    let address = inner.addresses()[0];
+    let began = tokio::time::Instant::now();
+    let mut links = Vec::new();
+    while let Ok(link) = connect(&members.pki, "outer-1", address).await {
+        links.push(link);
+    }
+    let earned = usize::try_from(began.elapsed().as_secs()).unwrap();
+    assert!((4..=4 + earned).contains(&links.len()), "{} in {earned} s", links.len());
+    let again = async { while connect(&members.pki, "outer-1", address).await.is_err() {} };
+    soon(again).await;
+    assert!(links.iter().all(|link| link.close_reason().is_none()));
+}
+
+#[tokio::test]
 async fn without_a_certificate_of_the_network_there_is_no_connection() {
     let network = Network::new().await;
     let stranger = Pki::new();
