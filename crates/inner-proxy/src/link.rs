@@ -1,8 +1,5 @@
 //! One connection: who is it, and its control stream.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use quinn::{Connection, ConnectionError, SendStream, WriteError};
 use schleuse_directory::{Hex, Role};
 use schleuse_protocol::limits::HEADER_TIMEOUT;
@@ -12,31 +9,12 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::endpoint::Handshake;
 use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
 use schleuse_transport::relay::refusal_code;
+use schleuse_transport::seats::Seat;
 use schleuse_transport::tls::peer_fingerprint;
 
 use crate::members::Peer;
-use crate::proxy::Shared;
 use crate::worker::Worker;
 use crate::{office_link, outer_link};
-
-/// One of the connections that this proxy holds at most.
-pub(crate) struct Seat(Arc<Shared>);
-
-impl Seat {
-    /// None if all are taken.
-    pub(crate) fn take(shared: &Arc<Shared>) -> Option<Self> {
-        let most = shared.settings.limits.connections.get();
-        let one_more = |taken| (taken < most).then_some(taken + 1);
-        shared.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Self(shared.clone()))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Completes the handshake, finds out who it is, and serves it accordingly until it goes.
 pub(crate) async fn serve(worker: Worker, handshake: Handshake, _seat: Seat) {

@@ -1,15 +1,15 @@
 //! Start and stop of the whole proxy.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::AtomicUsize;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use quinn::Connection;
 use schleuse_protocol::inner::UsedNonces;
 use schleuse_transport::clock::Clock;
-use schleuse_transport::endpoint::bind;
 use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::listeners::Listeners;
 use schleuse_transport::runtime::{Workers, spawn_per_core};
+use schleuse_transport::seats::Seats;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::tls::{self, Peers};
@@ -22,7 +22,7 @@ use crate::members::Members;
 use crate::observe::Observer;
 use crate::offices::Offices;
 use crate::places::Places;
-use crate::worker::{self, Equipment};
+use crate::worker;
 
 /// What all threads share.
 pub(crate) struct Shared {
@@ -31,8 +31,8 @@ pub(crate) struct Shared {
     pub(crate) observer: Option<Observer>,
     /// Every stream that is being carried, over all threads: the end of a drain waits for them.
     pub(crate) streams: TaskTracker,
-    /// Connections of outer proxies and offices, over all threads.
-    pub(crate) connections: AtomicUsize,
+    /// For connections of outer proxies and offices.
+    pub(crate) seats: Arc<Seats>,
     pub(crate) members: Members,
     pub(crate) keys: KeyRing,
     pub(crate) offices: Arc<Offices<Connection>>,
@@ -47,15 +47,14 @@ pub(crate) struct Shared {
 /// A port is in use, certificate and key do not fit, or the system has no thread left.
 pub fn start(config: Config, observer: Option<Observer>) -> Result<Handle, AppError> {
     let Config { settings, identity, roots, cluster_secret, members } = config;
-    let (addresses, sockets) = bind_all(&settings)?;
-    let endpoint_keys = worker::endpoint_keys(&settings, &addresses, &cluster_secret);
     let server = worker::server_config(tls::server(&identity, &Peers::Members(roots))?);
-    let equipment = Arc::new(Equipment { server, endpoint_keys, sockets: Mutex::new(sockets) });
+    let listeners = Listeners::bind(settings.id.as_str(), &settings.listen, settings.threads, &cluster_secret, server)?;
+    let (addresses, listeners) = (listeners.addresses().to_vec(), Arc::new(listeners));
     let shared = Arc::new(Shared::new(settings, members, cluster_secret, observer));
     let shutdown = Shutdown::new();
     let work = {
         let shared = shared.clone();
-        move |core, shutdown| worker::run(core, equipment.clone(), shared.clone(), shutdown)
+        move |core, shutdown| worker::run(core, listeners.clone(), shared.clone(), shutdown)
     };
     let workers = spawn_per_core(shared.settings.threads, "inner", &shutdown, work)?;
     tracing::info!(id = %shared.settings.id, threads = shared.settings.threads, ?addresses, "inner proxy is listening");
@@ -124,15 +123,9 @@ impl Handle {
     /// # Errors
     /// As [`finished`](Self::finished), or signals cannot be received.
     pub async fn until_signal(mut self) -> Result<(), AppError> {
-        let (shutdown, shared) = (self.shutdown.clone(), self.shared.clone());
-        let signals = async {
-            shutdown.on_signals().await.map_err(|error| AppError::new(exit::FAILURE, error))?;
-            std::future::pending().await
-        };
         tokio::select! {
-            ended = self.workers.finished() => Ok(ended?),
-            failed = signals => failed,
-            failed = shared.reload_on_hangup() => failed,
+            ended = self.workers.until_signal() => Ok(ended?),
+            failed = self.shared.reload_on_hangup() => failed,
         }
     }
 }
@@ -146,7 +139,7 @@ impl Shared {
             clock,
             observer,
             streams: TaskTracker::new(),
-            connections: AtomicUsize::new(0),
+            seats: Seats::new(limits.connections.get()),
             members,
             keys: KeyRing::new(cluster_secret, clock.unix()),
             offices: Offices::new(),
@@ -176,19 +169,4 @@ impl Shared {
     async fn reload_on_hangup(&self) -> Result<(), AppError> {
         std::future::pending().await
     }
-}
-
-/// Per thread, one socket for every address.
-pub(crate) type Sockets = Vec<Vec<UdpSocket>>;
-
-/// All sockets are there before any is used: a later one would move peers of the earlier ones to itself.
-fn bind_all(settings: &Settings) -> Result<(Vec<SocketAddr>, Sockets), AppError> {
-    let mut addresses = Vec::new();
-    let mut by_thread: Sockets = (0..settings.threads.get()).map(|_| Vec::new()).collect();
-    for address in &settings.listen {
-        let sockets = bind(*address, settings.threads)?;
-        addresses.push(sockets.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(*address));
-        by_thread.iter_mut().zip(sockets).for_each(|(thread, socket)| thread.push(socket));
-    }
-    Ok((addresses, by_thread))
 }

@@ -1,13 +1,14 @@
 //! Start and stop of the whole proxy.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
 
 use schleuse_transport::clock::Clock;
-use schleuse_transport::endpoint::bind;
-use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::exit::AppError;
+use schleuse_transport::listeners::Listeners;
 use schleuse_transport::runtime::{Workers, spawn_per_core};
+use schleuse_transport::seats::Seats;
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::tls::{self, Peers};
 use tokio::sync::watch;
@@ -24,9 +25,9 @@ pub(crate) struct Shared {
     pub(crate) observer: Option<Observer>,
     /// Every stream that is being carried, over all threads: the end of a drain waits for them.
     pub(crate) streams: TaskTracker,
-    /// Connections of senders, over all threads.
-    pub(crate) senders: AtomicUsize,
-    /// Of these, how many have a full window (see [`Conduct`](crate::conduct::Conduct)).
+    /// For connections of senders.
+    pub(crate) seats: Arc<Seats>,
+    /// How many connections have a full window (see [`Conduct`](crate::conduct::Conduct)).
     pub(crate) full_windows: AtomicUsize,
     /// Links to inner proxies, over all threads.
     pub(crate) links: watch::Sender<usize>,
@@ -38,21 +39,19 @@ pub(crate) struct Shared {
 /// A port is in use, certificate and key do not fit, or the system has no thread left.
 pub fn start(config: Config, observer: Option<Observer>) -> Result<Handle, AppError> {
     let Config { settings, identity, roots, cluster_secret } = config;
-    let (addresses, sockets) = bind_all(&settings)?;
+    let server = worker::server_config(&settings, tls::server(&identity, &Peers::Anonymous)?);
+    let listeners = Listeners::bind(settings.id.as_str(), &settings.listen, settings.threads, &cluster_secret, server)?;
+    let addresses = listeners.addresses().to_vec();
+    let client = worker::client_config(tls::link(&roots, &identity)?);
+    let equipment = Arc::new(Equipment { listeners, client });
     let shared = Arc::new(Shared {
         clock: Clock::start(),
         observer,
         streams: TaskTracker::new(),
-        senders: AtomicUsize::new(0),
+        seats: Seats::new(settings.limits.connections.get()),
         full_windows: AtomicUsize::new(0),
         links: watch::Sender::new(0),
         settings,
-    });
-    let equipment = Arc::new(Equipment {
-        server: worker::server_config(&shared.settings, tls::server(&identity, &Peers::Anonymous)?),
-        client: worker::client_config(tls::link(&roots, &identity)?),
-        cluster_secret,
-        sockets: Mutex::new(sockets),
     });
     let shutdown = Shutdown::new();
     let work = {
@@ -116,30 +115,7 @@ impl Handle {
     ///
     /// # Errors
     /// As [`finished`](Self::finished), or signals cannot be received.
-    pub async fn until_signal(self) -> Result<(), AppError> {
-        let shutdown = self.shutdown.clone();
-        let signals = async {
-            shutdown.on_signals().await.map_err(|error| AppError::new(exit::FAILURE, error))?;
-            std::future::pending().await
-        };
-        tokio::select! {
-            ended = self.finished() => ended,
-            failed = signals => failed,
-        }
+    pub async fn until_signal(mut self) -> Result<(), AppError> {
+        Ok(self.workers.until_signal().await?)
     }
-}
-
-/// Per thread, one socket for every address.
-pub(crate) type Sockets = Vec<Vec<UdpSocket>>;
-
-/// All sockets are there before any is used: a later one would move peers of the earlier ones to itself.
-fn bind_all(settings: &Settings) -> Result<(Vec<SocketAddr>, Sockets), AppError> {
-    let mut addresses = Vec::new();
-    let mut by_thread: Sockets = (0..settings.threads.get()).map(|_| Vec::new()).collect();
-    for address in &settings.listen {
-        let sockets = bind(*address, settings.threads)?;
-        addresses.push(sockets.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(*address));
-        by_thread.iter_mut().zip(sockets).for_each(|(thread, socket)| thread.push(socket));
-    }
-    Ok((addresses, by_thread))
 }

@@ -1,16 +1,14 @@
 //! One sender's connection.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::endpoint::{Handshake, StreamBudget};
 use schleuse_transport::relay::refusal_code;
+use schleuse_transport::seats::Seat;
 use tokio::time::Instant;
 
 use crate::conduct::Conduct;
-use crate::proxy::Shared;
 use crate::stream::{self, Visitor};
 use crate::worker::{Worker, sender_limits};
 
@@ -19,33 +17,8 @@ const LOOK: Duration = Duration::from_secs(5);
 /// After so many looks without a stream that has a valid token a connection is closed; after the first one, when seats are scarce.
 const IDLE_LOOKS: u32 = 12;
 
-/// One of the connections that this proxy holds at most.
-pub(crate) struct Seat(Arc<Shared>);
-
-impl Seat {
-    /// None if all are taken.
-    pub(crate) fn take(shared: &Arc<Shared>) -> Option<Self> {
-        let most = shared.settings.limits.connections.get();
-        let one_more = |taken| (taken < most).then_some(taken + 1);
-        shared.senders.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Self(shared.clone()))
-    }
-
-    /// Whether three quarters of the seats are taken: then nobody sits on one without using it.
-    fn is_scarce(&self) -> bool {
-        let most = self.0.settings.limits.connections.get();
-        self.0.senders.load(Ordering::Relaxed) > most - most / 4
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.senders.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Completes the handshake and serves streams until the sender goes, or shows no valid token for a while.
-pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
+pub(crate) async fn serve(worker: Worker, handshake: Handshake, _seat: Seat) {
     let sender = handshake.remote_address();
     let connection = match handshake.complete().await {
         Ok(connection) => connection,
@@ -69,7 +42,7 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
             },
             _ = look.tick() => {
                 idle_looks = if conduct.was_used() { 0 } else { idle_looks + 1 };
-                if idle_looks > IDLE_LOOKS || (idle_looks > 0 && seat.is_scarce()) {
+                if idle_looks > IDLE_LOOKS || (idle_looks > 0 && worker.shared.seats.are_scarce()) {
                     return connection.close(refusal_code(StreamRefusal::Unavailable), b"");
                 }
             }

@@ -118,6 +118,7 @@ impl<E: Into<AppError>> From<WorkerError<E>> for AppError {
             WorkerError::Start(_) => {
                 Self::new(UNAVAILABLE, "cannot start a thread: the limits of the system are reached")
             }
+            WorkerError::Signals(error) => Self::new(FAILURE, format!("cannot receive signals: {error}")),
             WorkerError::Panicked => Self::new(FAILURE, "a thread panicked; please report this with the lines above"),
         }
     }

@@ -42,6 +42,9 @@ pub enum WorkerError<E> {
     /// A thread or its runtime could not be made.
     #[error("cannot start a thread: {0}")]
     Start(io::Error),
+    /// The system gives no signals.
+    #[error("cannot receive signals: {0}")]
+    Signals(io::Error),
     /// The work panicked: a bug. The panic's own message is on standard error.
     #[error("a thread panicked; please report this")]
     Panicked,
@@ -78,35 +81,6 @@ where
     Ok(Workers { shutdown: shutdown.clone(), running: cores.get(), results, failure: None })
 }
 
-/// [`spawn_per_core`] for a whole process: signals drain and stop it, and it returns when all threads have ended.
-///
-/// # Errors
-/// The first error of any thread; the others have been drained because of it.
-pub fn run_per_core<W, F, E>(
-    cores: NonZeroUsize,
-    name: &str,
-    shutdown: &Shutdown,
-    work: W,
-) -> Result<(), WorkerError<E>>
-where
-    W: Fn(usize, Shutdown) -> F + Clone + Send + 'static,
-    F: Future<Output = Result<(), E>>,
-    E: Send + 'static,
-{
-    let runtime = current_thread().map_err(WorkerError::Start)?;
-    let mut workers = spawn_per_core(cores, name, shutdown, work)?;
-    runtime.block_on(async {
-        let signals = async {
-            shutdown.on_signals().await.map_err(WorkerError::Start)?;
-            std::future::pending().await
-        };
-        tokio::select! {
-            result = workers.finished() => result,
-            result = signals => result,
-        }
-    })
-}
-
 impl<E> Workers<E> {
     /// Waits until all threads have ended. When one ends with an error, the others are asked to drain.
     ///
@@ -124,6 +98,22 @@ impl<E> Workers<E> {
             }
         }
         self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// [`finished`](Self::finished), where [signals](Shutdown::on_signals) drain and then stop.
+    ///
+    /// # Errors
+    /// As [`finished`](Self::finished), or signals cannot be received.
+    pub async fn until_signal(&mut self) -> Result<(), WorkerError<E>> {
+        let shutdown = self.shutdown.clone();
+        let signals = async {
+            shutdown.on_signals().await.map_err(WorkerError::Signals)?;
+            std::future::pending().await
+        };
+        tokio::select! {
+            ended = self.finished() => ended,
+            failed = signals => failed,
+        }
     }
 }
 
@@ -156,17 +146,23 @@ mod tests {
 
     use super::*;
 
-    const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+    /// Three threads, from their start to their end.
+    fn run<F: Future<Output = Result<(), &'static str>>>(
+        work: impl Fn(usize, Shutdown) -> F + Clone + Send + 'static,
+    ) -> Result<(), WorkerError<&'static str>> {
+        let mut workers = spawn_per_core(NonZeroUsize::new(3).unwrap(), "outer", &Shutdown::new(), work)?;
+        current_thread().unwrap().block_on(workers.until_signal())
+    }
 
     #[test]
     fn every_core_has_its_own_named_thread() {
         let names = Arc::new(Mutex::new(Vec::new()));
         let seen = names.clone();
-        let result: Result<(), WorkerError<()>> = run_per_core(THREE, "outer", &Shutdown::new(), move |core, _| {
+        let result = run(move |core, _| {
             seen.lock().unwrap().push((core, thread::current().name().map(str::to_owned)));
             async { Ok(()) }
         });
-        result.unwrap();
+        assert!(result.is_ok());
         let mut names = names.lock().unwrap().clone();
         names.sort();
         assert_eq!(names, [0, 1, 2].map(|core| (core, Some(format!("outer-{core}")))));
@@ -174,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_error_of_one_core_drains_the_others_and_is_returned() {
-        let result = run_per_core(THREE, "t", &Shutdown::new(), |core, shutdown| async move {
+        let result = run(|core, shutdown| async move {
             if core == 1 {
                 return Err("no such port");
             }
@@ -186,12 +182,11 @@ mod tests {
 
     #[test]
     fn a_panic_on_one_core_drains_the_others_and_is_told() {
-        let result: Result<(), WorkerError<()>> =
-            run_per_core(THREE, "t", &Shutdown::new(), |core, shutdown| async move {
-                assert_ne!(core, 2, "this panic is part of the test");
-                shutdown.draining().await;
-                Ok(())
-            });
+        let result = run(|core, shutdown| async move {
+            assert_ne!(core, 2, "this panic is part of the test");
+            shutdown.draining().await;
+            Ok(())
+        });
         assert!(matches!(result, Err(WorkerError::Panicked)));
     }
 }
