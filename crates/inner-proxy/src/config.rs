@@ -9,7 +9,7 @@ use schleuse_directory::Role;
 use schleuse_protocol::limits::MAX_TOKEN_BATCH;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_transport::clock::Clock;
-use schleuse_transport::config::values::{self, KeyFiles, Listen, from_text};
+use schleuse_transport::config::values::{self, KeyFiles, Listen, at_least_1, from_text};
 use schleuse_transport::config::{self, ConfigError, Source, Spanned};
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::SecretKey;
@@ -39,13 +39,7 @@ impl Config {
     /// One line: what is wrong, where (file and line), and what to do.
     pub fn load(path: &Path) -> Result<Self, AppError> {
         let settings = Settings::load(path)?;
-        let files = KeyFiles {
-            certificate: &settings.certificate,
-            key: &settings.key,
-            ca: &settings.ca,
-            cluster_secret: &settings.cluster_secret,
-        };
-        let (identity, roots, cluster_secret) = files.load(path, settings.demo)?;
+        let (identity, roots, cluster_secret) = settings.files.load(path, settings.demo)?;
         let members = Members::load(&settings.directory, &settings.root_keys, Clock::start().unix())?;
         let config = Self { settings, identity, roots, cluster_secret, members };
         config.refuse_strangers(path)?;
@@ -62,7 +56,7 @@ impl Config {
             "the directory {} does not list the key {} as the inner proxy {}: correct the id or the key, or have the \
              directory signed anew",
             self.settings.directory.display(),
-            self.settings.key.display(),
+            self.settings.files.key.display(),
             self.settings.id
         );
         Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())))
@@ -76,14 +70,8 @@ pub struct Settings {
     pub id: MemberId,
     /// Where outer proxies and offices come in.
     pub listen: Vec<SocketAddr>,
-    /// PEM file of the certificate chain.
-    pub certificate: PathBuf,
-    /// PEM file of the key.
-    pub key: PathBuf,
-    /// PEM file of the CA.
-    pub ca: PathBuf,
-    /// File of the cluster secret.
-    pub cluster_secret: PathBuf,
+    /// Who it is, whom it believes, and what its keys derive from.
+    pub files: KeyFiles,
     /// File of the signed directory.
     pub directory: PathBuf,
     /// File of the keys that must have signed it.
@@ -123,9 +111,6 @@ impl Default for Limits {
     /// Sized for a small machine and a hundred offices; only the handshakes for ten thousand in one network, which all dial
     /// when this proxy was restarted, some of them twice.
     fn default() -> Self {
-        const fn at_least_1(number: u32) -> NonZeroU32 {
-            NonZeroU32::new(number).expect("these numbers are not zero")
-        }
         Self {
             connections: NonZeroUsize::new(4000).expect("4000 is not zero"),
             handshakes: NonZeroUsize::new(256).expect("256 is not zero"),
@@ -179,7 +164,7 @@ struct Raw {
     directory: PathBuf,
     root_keys: PathBuf,
     threads: Option<Spanned<NonZeroUsize>>,
-    #[serde(default = "default_grace")]
+    #[serde(default = "values::default_grace")]
     grace_seconds: u32,
     #[serde(default)]
     demo: bool,
@@ -187,19 +172,13 @@ struct Raw {
     limits: Limits,
 }
 
-fn default_grace() -> u32 {
-    30
-}
-
 impl Raw {
     fn check(self, source: &Source) -> Result<Settings, ConfigError> {
+        let Self { certificate, key, ca, cluster_secret, .. } = self;
         Ok(Settings {
             id: self.id,
             listen: values::addresses(source, self.listen)?,
-            certificate: source.resolve(&self.certificate),
-            key: source.resolve(&self.key),
-            ca: source.resolve(&self.ca),
-            cluster_secret: source.resolve(&self.cluster_secret),
+            files: KeyFiles { certificate, key, ca, cluster_secret }.resolve(source),
             directory: source.resolve(&self.directory),
             root_keys: source.resolve(&self.root_keys),
             threads: values::threads(source, self.threads)?,

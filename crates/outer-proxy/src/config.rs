@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schleuse_protocol::wire::label::MemberId;
-use schleuse_transport::config::values::{self, KeyFiles, Listen, from_text};
+use schleuse_transport::config::values::{self, KeyFiles, Listen, at_least_1, from_text};
 use schleuse_transport::config::{self, ConfigError, Source, Spanned};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::secret::SecretKey;
@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 
 /// Most inner proxies: each takes a link per thread.
 const MAX_INNERS: usize = 64;
+
 /// Everything that an outer proxy is started with.
 pub struct Config {
     /// What stands in the file.
@@ -36,13 +37,7 @@ impl Config {
     /// One line: what is wrong, where (file and line), and what to do.
     pub fn load(path: &Path) -> Result<Self, AppError> {
         let settings = Settings::load(path)?;
-        let files = KeyFiles {
-            certificate: &settings.certificate,
-            key: &settings.key,
-            ca: &settings.ca,
-            cluster_secret: &settings.cluster_secret,
-        };
-        let (identity, roots, cluster_secret) = files.load(path, settings.demo)?;
+        let (identity, roots, cluster_secret) = settings.files.load(path, settings.demo)?;
         Ok(Self { settings, identity, roots, cluster_secret })
     }
 }
@@ -54,14 +49,8 @@ pub struct Settings {
     pub id: MemberId,
     /// Where senders come in.
     pub listen: Vec<SocketAddr>,
-    /// PEM file of the certificate chain.
-    pub certificate: PathBuf,
-    /// PEM file of the key.
-    pub key: PathBuf,
-    /// PEM file of the CA.
-    pub ca: PathBuf,
-    /// File of the cluster secret.
-    pub cluster_secret: PathBuf,
+    /// Who it is, whom it believes, and what its keys derive from.
+    pub files: KeyFiles,
     /// Threads, each with its own runtime.
     pub threads: NonZeroUsize,
     /// How long running streams may go on when the proxy stops.
@@ -104,9 +93,6 @@ pub struct Limits {
 impl Default for Limits {
     /// Sized for a small machine facing the internet.
     fn default() -> Self {
-        const fn at_least_1(number: u32) -> NonZeroU32 {
-            NonZeroU32::new(number).expect("these numbers are not zero")
-        }
         Self {
             connections: NonZeroUsize::new(1000).expect("1000 is not zero"),
             streams_per_connection: at_least_1(64),
@@ -148,7 +134,7 @@ struct Raw {
     ca: PathBuf,
     cluster_secret: PathBuf,
     threads: Option<Spanned<NonZeroUsize>>,
-    #[serde(default = "default_grace")]
+    #[serde(default = "values::default_grace")]
     grace_seconds: u32,
     #[serde(default)]
     demo: bool,
@@ -169,10 +155,6 @@ struct RawInner {
     fingerprint: HexFingerprint,
 }
 
-fn default_grace() -> u32 {
-    30
-}
-
 impl Raw {
     fn check(self, source: &Source) -> Result<Settings, ConfigError> {
         if self.inner.is_empty() || self.inner.len() > MAX_INNERS {
@@ -184,13 +166,11 @@ impl Raw {
                 return Err(source.error_at(&inner.id, "this inner proxy is configured twice: remove one section"));
             }
         }
+        let Self { certificate, key, ca, cluster_secret, .. } = self;
         Ok(Settings {
             id: self.id,
             listen: values::addresses(source, self.listen)?,
-            certificate: source.resolve(&self.certificate),
-            key: source.resolve(&self.key),
-            ca: source.resolve(&self.ca),
-            cluster_secret: source.resolve(&self.cluster_secret),
+            files: KeyFiles { certificate, key, ca, cluster_secret }.resolve(source),
             threads: values::threads(source, self.threads)?,
             grace: Duration::from_secs(u64::from(self.grace_seconds)),
             demo: self.demo,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
-use std::path::Path;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
@@ -67,29 +67,50 @@ pub fn threads(source: &Source, threads: Option<Spanned<NonZeroUsize>>) -> Resul
     }
 }
 
-/// Files of a daemon that listens: who it is, whom it believes, and what its keys derive from.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyFiles<'a> {
-    /// PEM file of the certificate chain.
-    pub certificate: &'a Path,
-    /// PEM file of the key.
-    pub key: &'a Path,
-    /// PEM file of the CA.
-    pub ca: &'a Path,
-    /// File of the cluster secret.
-    pub cluster_secret: &'a Path,
+/// The field `grace_seconds` where it is left out.
+pub fn default_grace() -> u32 {
+    30
 }
 
-impl KeyFiles<'_> {
+/// A default that is written as a number, which must not be zero.
+pub const fn at_least_1(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("defaults are not zero")
+}
+
+/// Files of a daemon that listens: who it is, whom it believes, and what its keys derive from.
+#[derive(Clone, Debug)]
+pub struct KeyFiles {
+    /// PEM file of the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of the key.
+    pub key: PathBuf,
+    /// PEM file of the CA.
+    pub ca: PathBuf,
+    /// File of the cluster secret.
+    pub cluster_secret: PathBuf,
+}
+
+impl KeyFiles {
+    /// The same with relative paths counted from the folder of `source`.
+    #[must_use]
+    pub fn resolve(self, source: &Source) -> Self {
+        Self {
+            certificate: source.resolve(&self.certificate),
+            key: source.resolve(&self.key),
+            ca: source.resolve(&self.ca),
+            cluster_secret: source.resolve(&self.cluster_secret),
+        }
+    }
+
     /// Reads them all. Published examples are accepted only in a `demo`; `config` is the file that names them.
     ///
     /// # Errors
     /// A file cannot be read or is not what it should be, a key file is open to others, or something is an example.
     pub fn load(&self, config: &Path, demo: bool) -> Result<(Identity, Roots, SecretKey), AppError> {
-        let identity = Identity::load(self.certificate, self.key)?;
-        let roots = Roots::load(self.ca)?;
-        let cluster_secret = SecretKey::read(self.cluster_secret)?;
-        if !demo && (identity.is_example() || roots.is_example() || is_example_file(self.cluster_secret)) {
+        let identity = Identity::load(&self.certificate, &self.key)?;
+        let roots = Roots::load(&self.ca)?;
+        let cluster_secret = SecretKey::read(&self.cluster_secret)?;
+        if !demo && (identity.is_example() || roots.is_example() || is_example_file(&self.cluster_secret)) {
             let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
             return Err(AppError::new(exit::CONFIG, format!("{}: {what}", config.display())));
         }

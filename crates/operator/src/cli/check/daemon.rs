@@ -8,6 +8,7 @@ use std::path::Path;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use schleuse_directory::{Directory, RootKeys};
+use schleuse_transport::config::values::KeyFiles;
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::{Secret, SecretKey};
 use schleuse_transport::tls::{Identity, Roots, TlsFileError};
@@ -22,13 +23,7 @@ pub(super) fn outer(path: &Path) -> Found {
         Ok(settings) => settings,
         Err(error) => return vec![error.into()],
     };
-    let found = [
-        certificate(&settings.certificate),
-        key(&settings.key),
-        ca(&settings.ca),
-        secret_key(&settings.cluster_secret),
-    ];
-    or_together(found, || schleuse_outer_proxy::Config::load(path).map(drop))
+    or_together(key_files(&settings.files), || schleuse_outer_proxy::Config::load(path).map(drop))
 }
 
 pub(super) fn inner(path: &Path) -> Found {
@@ -36,13 +31,7 @@ pub(super) fn inner(path: &Path) -> Found {
         Ok(settings) => settings,
         Err(error) => return vec![error.into()],
     };
-    let found = [
-        certificate(&settings.certificate),
-        key(&settings.key),
-        ca(&settings.ca),
-        secret_key(&settings.cluster_secret),
-    ];
-    let found = found.into_iter().chain(directory(&settings.directory, &settings.root_keys));
+    let found = key_files(&settings.files).into_iter().chain(directory(&settings.directory, &settings.root_keys));
     or_together(found, || schleuse_inner_proxy::Config::load(path).map(drop))
 }
 
@@ -67,6 +56,10 @@ fn or_together(
 ) -> Found {
     let found: Found = files.into_iter().filter_map(Result::err).collect();
     if found.is_empty() { daemon().err().into_iter().collect() } else { found }
+}
+
+fn key_files(files: &KeyFiles) -> [Result<(), AppError>; 4] {
+    [certificate(&files.certificate), key(&files.key), ca(&files.ca), secret_key(&files.cluster_secret)]
 }
 
 fn certificate(path: &Path) -> Result<(), AppError> {
