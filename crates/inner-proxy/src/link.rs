@@ -67,12 +67,7 @@ impl Control {
 
     /// The next message; none once the peer has finished the stream. Cancel-safe.
     pub(crate) async fn next<In: Wire>(&mut self) -> Result<Option<In>, LinkEnd> {
-        let Some(frame) = self.frames.next().await? else { return Ok(None) };
-        if frame.frame_type != FrameType::Control {
-            let (wanted, found) = (FrameType::Control, frame.frame_type);
-            return Err(ReadFrameError::Unexpected { wanted, found }.into());
-        }
-        Ok(Some(frame.decode().map_err(ReadFrameError::from)?))
+        Ok(self.frames.next_message(FrameType::Control).await?)
     }
 
     /// Sends a message.

@@ -91,20 +91,12 @@ impl<'a> Link<'a> {
                 Some(InnerToOuter::Drain) => return LinkEnd::Drain,
                 None => return LinkEnd::Lost("it ended the control stream".to_owned()),
             }
-            message = match next_message(&mut self.frames).await {
+            message = match self.frames.next_message(FrameType::Control).await {
                 Ok(message) => message,
                 Err(error) => return LinkEnd::Lost(error.to_string()),
             };
         }
     }
-}
-
-async fn next_message(frames: &mut Frames) -> Result<Option<InnerToOuter>, ReadFrameError> {
-    let Some(frame) = frames.next().await? else { return Ok(None) };
-    if frame.frame_type != FrameType::Control {
-        return Err(ReadFrameError::Unexpected { wanted: FrameType::Control, found: frame.frame_type });
-    }
-    Ok(Some(frame.decode()?))
 }
 
 /// Tries every address of the host in turn.

@@ -46,24 +46,25 @@ impl Frames {
         }
     }
 
-    /// [`Frames::next`], but the whole frame must have come within `timeout`.
+    /// [`Frames::next`] as a wire type; a frame must be of type `wanted`. Cancel-safe too.
     ///
     /// # Errors
-    /// As [`Frames::next`], or the peer is too slow.
-    pub async fn next_within(&mut self, timeout: Duration) -> Result<Option<Frame>, ReadFrameError> {
-        tokio::time::timeout(timeout, self.next()).await.map_err(|_| ReadFrameError::TimedOut)?
-    }
-
-    /// The next frame as a wire type; the frame must be there, be of this type and have come within `timeout`.
-    ///
-    /// # Errors
-    /// As [`Frames::next_within`], or it is another frame, or none.
-    pub async fn expect<T: Wire>(&mut self, wanted: FrameType, timeout: Duration) -> Result<T, ReadFrameError> {
-        let frame = self.next_within(timeout).await?.ok_or(ReadFrameError::Truncated)?;
+    /// As [`Frames::next`], or it is another frame.
+    pub async fn next_message<T: Wire>(&mut self, wanted: FrameType) -> Result<Option<T>, ReadFrameError> {
+        let Some(frame) = self.next().await? else { return Ok(None) };
         if frame.frame_type != wanted {
             return Err(ReadFrameError::Unexpected { wanted, found: frame.frame_type });
         }
-        Ok(frame.decode()?)
+        Ok(Some(frame.decode()?))
+    }
+
+    /// [`Frames::next_message`], which must have come whole within `timeout`.
+    ///
+    /// # Errors
+    /// As [`Frames::next_message`], or there is none, or the peer is too slow.
+    pub async fn expect<T: Wire>(&mut self, wanted: FrameType, timeout: Duration) -> Result<T, ReadFrameError> {
+        let message = tokio::time::timeout(timeout, self.next_message(wanted)).await;
+        message.map_err(|_| ReadFrameError::TimedOut)??.ok_or(ReadFrameError::Truncated)
     }
 
     /// The stream, to stop it or to wait for its reset.
@@ -215,7 +216,8 @@ mod tests {
             }
         });
         let timeout = Duration::from_millis(200);
-        assert!(matches!(soon(frames.next_within(timeout)).await, Err(ReadFrameError::TimedOut)));
+        let slow_one = soon(frames.expect::<OuterToInner>(FrameType::Control, timeout)).await;
+        assert!(matches!(slow_one, Err(ReadFrameError::TimedOut)));
         slow.abort();
     }
 
