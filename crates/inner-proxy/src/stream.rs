@@ -40,17 +40,13 @@ pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
         duration: Duration::ZERO,
         ending: Ending::Broken,
     };
-    let next = next_hop(&worker, &visitor.standstills, &mut near.recv, &mut record).await;
-    let (far, place) = match next {
-        Ok((far, place)) => (Ok(far), Some(place)),
-        Err(refusal) => (Err(refusal), None),
-    };
+    let far = next_hop(&worker, &visitor.standstills, &mut near.recv, &mut record).await;
     let carried = carry::join(near, far, clock, &worker.shutdown).await;
     record.bytes_up += carried.to_office;
     record.bytes_down += carried.to_sender;
     record.ending = carried.ending;
     record.duration = clock.millis().since(started.millis);
-    drop((visitor, place));
+    drop(visitor);
     tracing::debug!(?record, "a stream has ended");
     if let Some(observer) = &worker.shared.observer {
         // An observer that is gone wants no records.

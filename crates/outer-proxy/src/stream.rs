@@ -36,11 +36,7 @@ pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
         duration: Duration::ZERO,
         ending: Ending::Broken,
     };
-    let next = next_hop(&worker, &visitor.conduct, &mut near.recv, &mut record).await;
-    let (far, _admitted) = match next {
-        Ok((far, admitted)) => (Ok(far), Some(admitted)),
-        Err(refusal) => (Err(refusal), None),
-    };
+    let far = next_hop(&worker, &visitor.conduct, &mut near.recv, &mut record).await;
     let carried = carry::join(near, far, clock, &worker.shutdown).await;
     record.bytes_up += carried.to_office;
     record.bytes_down += carried.to_sender;

@@ -94,14 +94,15 @@ pub async fn open(next_hop: &Connection, bytes: Bytes, standstill: Standstill) -
     Ok(NextHop { far, standstill })
 }
 
-/// Joins the stream with the one to the next hop until it has ended, or refuses it if there is none.
-pub async fn join(
+/// Joins the stream with the one to the next hop until it has ended, or refuses it if there is none. `Held` is dropped
+/// with the end: what the stream occupies as long as it is carried.
+pub async fn join<Held>(
     mut near: Side,
-    next_hop: Result<NextHop, StreamRefusal>,
+    next_hop: Result<(NextHop, Held), StreamRefusal>,
     clock: Clock,
     shutdown: &Shutdown,
 ) -> Carried {
-    let NextHop { far, standstill } = match next_hop {
+    let (NextHop { far, standstill }, _held) = match next_hop {
         Ok(next_hop) => next_hop,
         Err(refusal) => {
             near.refuse(refusal);
