@@ -6,22 +6,19 @@ use schleuse_protocol::wire::hop::OfficeToInner;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::relay::refusal_code;
 
-use crate::support::{Network, Office, Outer, id, refusal, soon};
+use crate::peers::{deliver, id, refusal, soon};
+use crate::support::{Network, Office, Outer};
 
 #[tokio::test]
 async fn a_stream_with_a_good_token_reaches_its_office_and_is_seen_as_bytes() {
     let mut network = Network::new().await;
     let open = network.office.header().await;
-    let (mut send, mut recv) = network.outer.stream(&open, b"sealed ").await;
-    let (incoming, mut reply, mut carried) = network.office.stream().await;
+    let (mut send, recv) = network.outer.stream(&open, b"sealed ").await;
+    let (incoming, reply, carried) = network.office.stream().await;
     assert_eq!(incoming.nonce, open.token.nonce, "the nonce is all that the office is told");
 
     send.write_all(b"content").await.unwrap();
-    send.finish().unwrap();
-    assert_eq!(soon(carried.read_to_end(100)).await.unwrap(), b"sealed content");
-    reply.write_all(b"receipt").await.unwrap();
-    reply.finish().unwrap();
-    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+    deliver((send, recv), (reply, carried), b"sealed content").await;
 
     let record = network.record().await;
     let header = encode_frame(FrameType::Incoming, &incoming).len() as u64;
@@ -129,11 +126,8 @@ async fn more_streams_than_there_are_slots_at_first_go_through() {
         let sent = network.outer.stream(&headers[number % 25], b"").await;
         running.push((sent, network.office.stream().await));
     }
-    for ((mut send, mut recv), (_, mut reply, mut carried)) in running {
-        send.finish().unwrap();
-        assert!(soon(carried.read_to_end(0)).await.unwrap().is_empty());
-        reply.finish().unwrap();
-        assert!(soon(recv.read_to_end(0)).await.unwrap().is_empty());
+    for (sent, (_, reply, carried)) in running {
+        deliver(sent, (reply, carried), b"").await;
         assert_eq!(network.record().await.ending, Ending::Finished);
     }
 }

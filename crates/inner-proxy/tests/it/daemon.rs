@@ -2,33 +2,24 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
 
 use schleuse_inner_proxy::{Ending, start};
 use schleuse_protocol::wire::hop::{InnerToOffice, InnerToOuter};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::exit;
 
-use crate::support::{Members, Network, Office, Outer, soon};
+use crate::peers::{deliver, soon};
+use crate::process::{complaint, run, version_with_help};
+use crate::support::{Members, Network, Office, Outer};
 
-fn daemon(arguments: &[&str], members: &Members) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_schleuse-inner"));
-    command.args(arguments).arg("--config").arg(&members.config).output().expect("it runs")
-}
-
-/// The one line on standard error, and the exit code.
-fn complaint(output: &Output) -> (Option<i32>, String) {
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    (output.status.code(), text)
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_schleuse-inner");
 
 #[tokio::test]
 async fn a_drain_is_told_to_all_peers_and_lets_running_streams_finish() {
     let mut network = Network::new().await;
     let open = network.office.header().await;
-    let (mut send, mut recv) = network.outer.stream(&open, b"before ").await;
-    let (_, mut reply, mut carried) = network.office.stream().await;
+    let (mut send, recv) = network.outer.stream(&open, b"before ").await;
+    let (_, reply, carried) = network.office.stream().await;
 
     network.inner.drain();
     assert_eq!(network.outer.0.hear::<InnerToOuter>().await, InnerToOuter::Drain);
@@ -38,11 +29,7 @@ async fn a_drain_is_told_to_all_peers_and_lets_running_streams_finish() {
     assert!(crate::support::connect(&network.members.pki, "ga-bonn", network.address()).await.is_err());
 
     send.write_all(b"after").await.unwrap();
-    send.finish().unwrap();
-    assert_eq!(soon(carried.read_to_end(100)).await.unwrap(), b"before after");
-    reply.write_all(b"receipt").await.unwrap();
-    reply.finish().unwrap();
-    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+    deliver((send, recv), (reply, carried), b"before after").await;
     assert_eq!(network.record().await.ending, Ending::Finished);
     soon(network.inner.finished()).await.unwrap();
     assert_eq!(network.office.0.turned_away().await, StreamRefusal::Unavailable);
@@ -71,12 +58,9 @@ async fn streams_cross_threads() {
     // Each connection comes from another port, so they meet several threads.
     for open in office.headers(8).await {
         let outer = Outer::link(&members.pki, "outer-1", address).await;
-        let (mut send, mut recv) = outer.stream(&open, b"content").await;
-        let (_, mut reply, mut carried) = office.stream().await;
-        send.finish().unwrap();
-        assert_eq!(soon(carried.read_to_end(100)).await.unwrap(), b"content");
-        reply.finish().unwrap();
-        assert!(soon(recv.read_to_end(0)).await.unwrap().is_empty());
+        let sent = outer.stream(&open, b"content").await;
+        let (_, reply, carried) = office.stream().await;
+        deliver(sent, (reply, carried), b"content").await;
     }
     inner.drain();
     soon(inner.finished()).await.unwrap();
@@ -90,7 +74,7 @@ async fn a_port_in_use_is_one_line_and_exit_code_69() {
     members.replace("127.0.0.1:0", &format!("127.0.0.1:{port}"));
     let config = schleuse_inner_proxy::Config::load(&members.config).unwrap();
     assert_eq!(start(config, None).err().unwrap().code(), exit::UNAVAILABLE);
-    let (code, text) = complaint(&daemon(&[], &members));
+    let (code, text) = complaint(&run(PROGRAM, &[], &members.config));
     assert_eq!(code, Some(69));
     assert!(text.contains(&port.to_string()) && text.contains("in use"), "{text}");
 }
@@ -98,7 +82,7 @@ async fn a_port_in_use_is_one_line_and_exit_code_69() {
 #[test]
 fn check_says_ok_without_listening() {
     let members = Members::new();
-    let output = daemon(&["--check"], &members);
+    let output = run(PROGRAM, &["--check"], &members.config);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}: ok\n", members.config.display()));
 }
@@ -114,7 +98,7 @@ fn a_mistake_is_one_line_with_its_place_and_what_to_do() {
     for (from, to, expected) in cases {
         let members = Members::new();
         members.replace(from, to);
-        let (code, text) = complaint(&daemon(&["--check"], &members));
+        let (code, text) = complaint(&run(PROGRAM, &["--check"], &members.config));
         assert_eq!(code, Some(78), "{text}");
         assert!(text.contains(expected), "{text}");
     }
@@ -125,7 +109,7 @@ fn a_key_that_others_can_read_is_refused() {
     for secret in ["inner-1.key", "inner-1.cluster"] {
         let members = Members::new();
         fs::set_permissions(members.pki.path(secret), fs::Permissions::from_mode(0o640)).unwrap();
-        let (code, text) = complaint(&daemon(&["--check"], &members));
+        let (code, text) = complaint(&run(PROGRAM, &["--check"], &members.config));
         assert_eq!(code, Some(77));
         assert!(text.contains(secret) && text.contains("chmod 600"), "{text}");
     }
@@ -139,19 +123,13 @@ fn a_directory_that_was_changed_after_signing_is_refused() {
     let middle = bytes.len() / 3;
     bytes[middle] = if bytes[middle] == b'A' { b'B' } else { b'A' };
     fs::write(&path, bytes).unwrap();
-    let (code, text) = complaint(&daemon(&["--check"], &members));
+    let (code, text) = complaint(&run(PROGRAM, &["--check"], &members.config));
     assert_eq!(code, Some(78));
     assert!(text.contains("directory.json"), "{text}");
 }
 
 #[test]
 fn version_and_help_are_there() {
-    let run = |argument| {
-        let output = Command::new(env!("CARGO_BIN_EXE_schleuse-inner")).arg(argument).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert_eq!(run("--version"), format!("schleuse-inner {}\n", env!("CARGO_PKG_VERSION")));
-    for word in ["--check", "--config", "SIGHUP", "69", "78"] {
-        assert!(run("--help").contains(word), "{word}");
-    }
+    let version = version_with_help(PROGRAM, &["--check", "--config", "SIGHUP", "69", "78"]);
+    assert_eq!(version, format!("schleuse-inner {}\n", env!("CARGO_PKG_VERSION")));
 }

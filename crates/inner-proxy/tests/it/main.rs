@@ -3,6 +3,8 @@
 mod carry;
 mod daemon;
 mod members;
+#[path = "../../../outer-proxy/tests/it/peers.rs"]
+mod peers;
 #[path = "../../../outer-proxy/tests/it/pki.rs"]
 mod pki;
 #[path = "../../../outer-proxy/tests/it/process.rs"]

@@ -7,8 +7,9 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::tls::{self, server_name};
 
+use crate::peers::soon;
 use crate::pki::Pki;
-use crate::support::{Link, Members, Network, Office, connect, now, soon};
+use crate::support::{Link, Members, Network, Office, connect, now};
 
 /// Polls a future once: what it waits for is there, or it is not.
 mod futures_now {

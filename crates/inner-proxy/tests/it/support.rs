@@ -4,28 +4,25 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use schleuse_directory::{Directory, Hex, Member, Role, RootKeys, SignedDirectory};
 use schleuse_inner_proxy::{Config, Handle, StreamRecord, start};
 use schleuse_protocol::limits::{EPOCH, VERSION};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::Wire;
-use schleuse_protocol::wire::frame::{FRAME_HEAD, FrameReader, FrameType, encode_frame};
+use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner};
-use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::RouteToken;
 use schleuse_seal::SigningKey;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::framed::{Frames, write_message};
-use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::{self, Fingerprint, server_name};
 use tokio::sync::mpsc;
 
+use crate::peers::{PATIENCE, Stream, id, next_stream, refusal, soon, stream};
 use crate::pki::Pki;
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The members of the network, besides `inner-1`.
 const MEMBERS: [(&str, Role); 6] = [
@@ -36,15 +33,6 @@ const MEMBERS: [(&str, Role); 6] = [
     ("vendor-1", Role::Vendor),
     ("inner-1", Role::Inner),
 ];
-
-/// Fails a test instead of hanging it.
-pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("it did not happen within 10 seconds")
-}
-
-pub(crate) fn id(name: &str) -> MemberId {
-    name.parse().expect("a name")
-}
 
 pub(crate) fn now() -> UnixSeconds {
     Clock::start().unix()
@@ -198,26 +186,14 @@ impl Outer {
     }
 
     /// Brings a stream that begins with `header`, followed by `rest`.
-    pub(crate) async fn stream(&self, header: &Open, rest: &[u8]) -> (SendStream, RecvStream) {
-        let (mut send, recv) = soon(self.0.connection.open_bi()).await.expect("a stream");
-        send.write_all(&encode_frame(FrameType::Open, header)).await.expect("the header is taken");
-        send.write_all(rest).await.expect("the rest is taken");
-        (send, recv)
+    pub(crate) async fn stream(&self, header: &Open, rest: &[u8]) -> Stream {
+        stream(&self.0.connection, header, rest).await
     }
 
     /// The same, and how it was refused.
     pub(crate) async fn refused(&self, header: &Open) -> StreamRefusal {
         let (_send, mut recv) = self.stream(header, b"x").await;
         refusal(&mut recv).await
-    }
-}
-
-/// How the proxy refused the stream.
-pub(crate) async fn refusal(recv: &mut RecvStream) -> StreamRefusal {
-    match soon(recv.read_chunk(1, true)).await {
-        Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Refused) => StreamRefusal::Refused,
-        Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Unavailable) => StreamRefusal::Unavailable,
-        other => panic!("expected a refusal, got {other:?}"),
     }
 }
 
@@ -251,11 +227,7 @@ impl Office {
 
     /// The next stream that the proxy brings, and its header.
     pub(crate) async fn stream(&self) -> (Incoming, SendStream, RecvStream) {
-        let (send, mut recv) = soon(self.0.connection.accept_bi()).await.expect("a stream");
-        let mut header = [0; FRAME_HEAD + Incoming::MAX];
-        soon(recv.read_exact(&mut header)).await.expect("a header");
-        let frame = FrameReader::new().read(&mut &header[..]).expect("a frame").expect("a whole one");
-        (frame.decode().expect("a header"), send, recv)
+        next_stream(&self.0.connection).await
     }
 }
 

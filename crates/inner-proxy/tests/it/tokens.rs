@@ -10,7 +10,8 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::{Epoch, RouteClaims};
 use schleuse_seal::{RouteSealer, system_rng};
 
-use crate::support::{Members, Network, Office, Outer, header, id, now, soon};
+use crate::peers::{id, soon};
+use crate::support::{Members, Network, Office, Outer, header, now};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

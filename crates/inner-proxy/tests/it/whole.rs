@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use quinn::ConnectionError;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 
+use crate::peers::{carry_100_mib, deliver, soon};
 use crate::process::{Daemon, free_address};
-use crate::support::{Members, Office, Outer, soon};
+use crate::support::{Members, Office, Outer};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_schleuse-inner");
 const MIB: u64 = 1024;
@@ -42,25 +43,9 @@ async fn a_hundred_megabytes_do_not_stay_in_it() {
     let mut office = Office::link(&members.pki, "ga-koeln", address).await;
     let outer = Outer::link(&members.pki, "outer-1", address).await;
     let open = office.header().await;
-    let (mut send, _recv) = outer.stream(&open, b"").await;
-    let (_, _reply, mut far) = office.stream().await;
-    let chunk = vec![0x5a; 1024 * 1024];
-    let (sent, received) = tokio::join!(
-        async {
-            for _ in 0..100 {
-                send.write_all(&chunk).await.unwrap();
-            }
-            send.finish().unwrap();
-        },
-        async {
-            let mut total = 0;
-            while let Some(chunk) = far.read_chunk(usize::MAX, true).await.unwrap() {
-                total += chunk.bytes.len();
-            }
-            total
-        },
-    );
-    assert_eq!((sent, received), ((), 100 * 1024 * 1024));
+    let (send, _recv) = outer.stream(&open, b"").await;
+    let (_, _reply, far) = office.stream().await;
+    carry_100_mib(send, far).await;
     let (now, most) = daemon.memory();
     eprintln!("100 MiB through: {now} KiB, at most {most} KiB");
     assert!(most < 48 * MIB, "{most} KiB");
@@ -77,14 +62,10 @@ async fn sigterm_drains_sighup_reloads_and_the_end_has_code_0() {
     daemon.signal("HUP");
     assert_eq!(bonn.0.turned_away().await, StreamRefusal::Refused);
 
-    let (mut send, mut recv) = outer.stream(&open, b"").await;
-    let (_, mut reply, mut far) = office.stream().await;
+    let (send, recv) = outer.stream(&open, b"").await;
+    let (_, reply, far) = office.stream().await;
     daemon.signal("TERM");
-    send.finish().unwrap();
-    assert!(soon(far.read_to_end(0)).await.unwrap().is_empty());
-    reply.write_all(b"receipt").await.unwrap();
-    reply.finish().unwrap();
-    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+    deliver((send, recv), (reply, far), b"").await;
     let ended = tokio::task::spawn_blocking(move || daemon.wait());
     assert_eq!(soon(ended).await.unwrap().code(), Some(0));
 }

@@ -5,21 +5,18 @@ use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::Epoch;
 
-use crate::support::{Network, connect, id, keys_of, refusal, soon, stream, token};
+use crate::peers::{deliver, id, refusal, soon, stream};
+use crate::support::{Network, connect, keys_of, token};
 
 #[tokio::test]
 async fn a_stream_with_a_valid_token_is_carried_both_ways_and_seen_as_bytes() {
     let mut network = Network::new().await;
-    let (mut send, mut recv) = stream(&network.sender, &network.open(), b"sealed ").await;
-    let (header, mut reply, mut carried) = network.link.stream().await;
+    let (mut send, recv) = stream(&network.sender, &network.open(), b"sealed ").await;
+    let (header, reply, carried) = network.link.stream().await;
     assert_eq!(header, network.open(), "the header arrives as it was sent");
 
     send.write_all(b"content").await.unwrap();
-    send.finish().unwrap();
-    assert_eq!(soon(carried.read_to_end(100)).await.unwrap(), b"sealed content");
-    reply.write_all(b"receipt").await.unwrap();
-    reply.finish().unwrap();
-    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+    deliver((send, recv), (reply, carried), b"sealed content").await;
 
     let record = network.record().await;
     let header = encode_frame(FrameType::Open, &header).len() as u64;

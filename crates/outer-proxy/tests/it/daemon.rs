@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use quinn::ConnectionError;
 use schleuse_outer_proxy::{Config, Ending, start};
@@ -12,17 +10,12 @@ use schleuse_transport::exit;
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::EXAMPLE_MARKER_FILE;
 
+use crate::peers::{deliver, refusal, soon, stream};
 use crate::pki::Pki;
-use crate::support::{FakeInner, Network, configure, refusal, soon, stream, try_connect};
+use crate::process::{complaint, run, version_with_help};
+use crate::support::{FakeInner, Network, configure, try_connect};
 
-fn daemon(arguments: &[&str], config: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_schleuse-outer"))
-        .args(arguments)
-        .arg("--config")
-        .arg(config)
-        .output()
-        .expect("it runs")
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_schleuse-outer");
 
 /// Writes a configuration that is good.
 fn configured() -> (Pki, std::path::PathBuf) {
@@ -32,19 +25,12 @@ fn configured() -> (Pki, std::path::PathBuf) {
     (pki, config)
 }
 
-/// The one line on standard error, and the exit code.
-fn complaint(output: &Output) -> (Option<i32>, String) {
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    (output.status.code(), text)
-}
-
 #[tokio::test]
 async fn a_drain_lets_running_streams_finish_and_takes_no_new_ones() {
     let mut network = Network::new().await;
     let open = network.open();
-    let (mut send, mut recv) = stream(&network.sender, &open, b"before ").await;
-    let (_, mut reply, mut carried) = network.link.stream().await;
+    let (mut send, recv) = stream(&network.sender, &open, b"before ").await;
+    let (_, reply, carried) = network.link.stream().await;
 
     network.outer.drain();
     let (_send, mut late) = stream(&network.sender, &open, b"").await;
@@ -53,11 +39,7 @@ async fn a_drain_lets_running_streams_finish_and_takes_no_new_ones() {
     assert!(soon(try_connect(&network.pki, network.outer.addresses()[0])).await.is_err());
 
     send.write_all(b"after").await.unwrap();
-    send.finish().unwrap();
-    assert_eq!(soon(carried.read_to_end(100)).await.unwrap(), b"before after");
-    reply.write_all(b"receipt").await.unwrap();
-    reply.finish().unwrap();
-    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+    deliver((send, recv), (reply, carried), b"before after").await;
     soon(network.outer.finished()).await.unwrap();
     match soon(network.sender.closed()).await {
         ConnectionError::ApplicationClosed(close) => {
@@ -91,7 +73,7 @@ async fn a_port_in_use_is_one_line_and_exit_code_69() {
     let error = start(Config::load(&config).unwrap(), None).err().unwrap();
     assert_eq!(error.code(), exit::UNAVAILABLE);
 
-    let output = daemon(&[], &config);
+    let output = run(PROGRAM, &[], &config);
     let (code, text) = complaint(&output);
     assert_eq!(code, Some(69));
     assert!(text.contains(&port.to_string()) && text.contains("in use"), "{text}");
@@ -100,7 +82,7 @@ async fn a_port_in_use_is_one_line_and_exit_code_69() {
 #[test]
 fn check_says_ok_without_listening() {
     let (pki, config) = configured();
-    let output = daemon(&["--check"], &config);
+    let output = run(PROGRAM, &["--check"], &config);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}: ok\n", pki.path("outer.toml").display()));
 }
@@ -110,7 +92,7 @@ fn a_key_that_others_can_read_is_refused() {
     for secret in ["outer-1.key", "outer-1.cluster"] {
         let (pki, config) = configured();
         fs::set_permissions(pki.path(secret), fs::Permissions::from_mode(0o644)).unwrap();
-        let (code, text) = complaint(&daemon(&["--check"], &config));
+        let (code, text) = complaint(&run(PROGRAM, &["--check"], &config));
         assert_eq!(code, Some(77));
         assert!(text.contains(secret) && text.contains("chmod 600"), "{text}");
     }
@@ -129,11 +111,11 @@ fn a_mistake_is_one_line_with_its_place_and_exit_code_78() {
     fs::set_permissions(pki.path("ca.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     for (from, to, expected) in cases {
         fs::write(&config, good.replace(from, to)).unwrap();
-        let (code, text) = complaint(&daemon(&[], &config));
+        let (code, text) = complaint(&run(PROGRAM, &[], &config));
         assert_eq!(code, Some(78), "{text}");
         assert!(text.contains(expected), "{text}");
     }
-    let (code, text) = complaint(&daemon(&[], &pki.path("absent.toml")));
+    let (code, text) = complaint(&run(PROGRAM, &[], &pki.path("absent.toml")));
     assert_eq!(code, Some(78));
     assert!(text.contains("absent.toml"), "{text}");
 }
@@ -142,22 +124,16 @@ fn a_mistake_is_one_line_with_its_place_and_exit_code_78() {
 fn published_example_keys_are_refused_unless_this_is_a_demo() {
     let (pki, config) = configured();
     pki.file(EXAMPLE_MARKER_FILE, "");
-    let (code, text) = complaint(&daemon(&["--check"], &config));
+    let (code, text) = complaint(&run(PROGRAM, &["--check"], &config));
     assert_eq!(code, Some(78));
     assert!(text.contains("published examples"), "{text}");
     let demo = format!("demo = true\n{}", fs::read_to_string(&config).unwrap());
     fs::write(&config, demo).unwrap();
-    assert_eq!(daemon(&["--check"], &config).status.code(), Some(0));
+    assert_eq!(run(PROGRAM, &["--check"], &config).status.code(), Some(0));
 }
 
 #[test]
 fn version_and_help_are_there() {
-    let run = |argument| {
-        let output = Command::new(env!("CARGO_BIN_EXE_schleuse-outer")).arg(argument).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert_eq!(run("--version"), format!("schleuse-outer {}\n", env!("CARGO_PKG_VERSION")));
-    for word in ["--check", "--config", "SIGTERM", "69", "78"] {
-        assert!(run("--help").contains(word), "{word}");
-    }
+    let version = version_with_help(PROGRAM, &["--check", "--config", "SIGTERM", "69", "78"]);
+    assert_eq!(version, format!("schleuse-outer {}\n", env!("CARGO_PKG_VERSION")));
 }

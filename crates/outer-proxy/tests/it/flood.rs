@@ -12,8 +12,9 @@ use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::tls::{self, server_name};
 use tokio::net::UdpSocket;
 
+use crate::peers::{refusal, soon, stream};
 use crate::pki::Pki;
-use crate::support::{FakeInner, FakeLink, configure, connect, refusal, soon, stream, try_connect};
+use crate::support::{FakeInner, FakeLink, configure, connect, try_connect};
 use crate::whole::{MIB, whole};
 
 /// Enough to see that memory follows what is open at a time, and not what has come.

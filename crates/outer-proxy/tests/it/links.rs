@@ -6,8 +6,9 @@ use schleuse_protocol::wire::hop::InnerToOuter;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::relay::refusal_code;
 
+use crate::peers::{deliver, refusal, soon, stream};
 use crate::pki::Pki;
-use crate::support::{FakeInner, Network, configure, connect, refusal, soon, stream};
+use crate::support::{FakeInner, Network, configure, connect};
 
 #[tokio::test]
 async fn an_inner_proxy_that_was_never_reached_is_unavailable_and_not_refused() {
@@ -82,8 +83,8 @@ async fn a_lost_inner_proxy_is_unavailable_until_it_is_back() {
 async fn a_draining_inner_proxy_finishes_what_runs_and_is_dialled_again() {
     let mut network = Network::new().await;
     let open = network.open();
-    let (mut send, mut recv) = stream(&network.sender, &open, b"first ").await;
-    let (_, mut reply, mut carried) = network.link.stream().await;
+    let (mut send, recv) = stream(&network.sender, &open, b"first ").await;
+    let (_, reply, carried) = network.link.stream().await;
 
     network.link.say(&InnerToOuter::Drain).await;
     let again = soon(network.inner.accept()).await;
@@ -92,10 +93,7 @@ async fn a_draining_inner_proxy_finishes_what_runs_and_is_dialled_again() {
     assert_eq!(again.stream().await.0, open, "new streams take the new link");
 
     send.write_all(b"second").await.unwrap();
-    send.finish().unwrap();
-    assert_eq!(soon(carried.read_to_end(100)).await.unwrap(), b"first second");
-    reply.finish().unwrap();
-    assert!(soon(recv.read_to_end(0)).await.unwrap().is_empty());
+    deliver((send, recv), (reply, carried), b"first second").await;
     let closed = soon(network.link.connection.closed()).await;
     assert!(matches!(closed, ConnectionError::ApplicationClosed(_)), "the old link is left: {closed}");
 }

@@ -4,6 +4,7 @@ mod carry;
 mod daemon;
 mod flood;
 mod links;
+mod peers;
 mod pki;
 mod process;
 mod support;

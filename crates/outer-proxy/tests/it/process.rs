@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 /// A running daemon; killed when dropped.
 pub(crate) struct Daemon(Child);
@@ -50,6 +50,29 @@ impl Drop for Daemon {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(program: &str, arguments: &[&str], config: &Path) -> Output {
+    Command::new(program).args(arguments).arg("--config").arg(config).output().expect("it runs")
+}
+
+/// The one line on standard error, and the exit code.
+pub(crate) fn complaint(output: &Output) -> (Option<i32>, String) {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    (output.status.code(), text)
+}
+
+/// What the program says when it is asked for its version, and that its help has these words.
+pub(crate) fn version_with_help(program: &str, words: &[&str]) -> String {
+    let ask = |question| {
+        let output = Command::new(program).arg(question).output().expect("it runs");
+        String::from_utf8(output.stdout).expect("a text")
+    };
+    let help = ask("--help");
+    words.iter().for_each(|word| assert!(help.contains(word), "{word}"));
+    ask("--version")
 }
 
 /// An address on loopback that nobody listens at.

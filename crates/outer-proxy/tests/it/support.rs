@@ -2,38 +2,24 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use quinn::{Connection, ConnectionError, Endpoint, Incoming, ReadError, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ConnectionError, Endpoint, Incoming, RecvStream, SendStream, VarInt};
 use schleuse_admission::AdmissionKey;
 use schleuse_outer_proxy::{Config, Handle, StreamRecord, start};
 use schleuse_protocol::limits::VERSION;
-use schleuse_protocol::wire::Wire;
-use schleuse_protocol::wire::frame::{FRAME_HEAD, FrameReader, FrameType, encode_frame};
+use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOuter, Open, OuterToInner};
 use schleuse_protocol::wire::label::MemberId;
-use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{EndpointKeys, Limits, client_config, dial_only, listen, server_config};
 use schleuse_transport::framed::{Frames, write_message};
-use schleuse_transport::relay::refusal_code;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{self, Peers, server_name};
 use tokio::sync::mpsc;
 
+use crate::peers::{PATIENCE, id, next_stream, soon};
 use crate::pki::Pki;
-
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Fails a test instead of hanging it.
-pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("it did not happen within 10 seconds")
-}
-
-pub(crate) fn id(name: &str) -> MemberId {
-    name.parse().expect("a name")
-}
 
 /// An outer proxy, an inner proxy that it is linked with, and a sender.
 pub(crate) struct Network {
@@ -92,23 +78,6 @@ pub(crate) async fn try_connect(pki: &Pki, outer: SocketAddr) -> Result<Connecti
     let config = client_config(tls::sender(&pki.roots()).expect("TLS"), &Limits::SENDER);
     let endpoint = dial_only(([127, 0, 0, 1], 0).into(), config).expect("a socket");
     endpoint.connect(outer, &server_name("outer-1")).expect("a name").await
-}
-
-/// Opens a stream that begins with `header`, followed by `rest`.
-pub(crate) async fn stream(sender: &Connection, header: &Open, rest: &[u8]) -> (SendStream, RecvStream) {
-    let (mut send, recv) = sender.open_bi().await.expect("a stream");
-    send.write_all(&encode_frame(FrameType::Open, header)).await.expect("the header is taken");
-    send.write_all(rest).await.expect("the rest is taken");
-    (send, recv)
-}
-
-/// How the proxy refused the stream.
-pub(crate) async fn refusal(recv: &mut RecvStream) -> StreamRefusal {
-    match soon(recv.read_chunk(1, true)).await {
-        Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Refused) => StreamRefusal::Refused,
-        Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Unavailable) => StreamRefusal::Unavailable,
-        other => panic!("expected a refusal, got {other:?}"),
-    }
 }
 
 /// An inner proxy that the test plays.
@@ -205,11 +174,7 @@ impl FakeLink {
 
     /// The next stream that the proxy brings, and its header.
     pub(crate) async fn stream(&self) -> (Open, SendStream, RecvStream) {
-        let (send, mut recv) = soon(self.connection.accept_bi()).await.expect("a stream");
-        let mut header = [0; FRAME_HEAD + Open::MAX];
-        soon(recv.read_exact(&mut header)).await.expect("a header");
-        let frame = FrameReader::new().read(&mut &header[..]).expect("a frame").expect("a whole one");
-        (frame.decode().expect("a header"), send, recv)
+        next_stream(&self.connection).await
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use quinn::Connection;
 
+use crate::peers::{carry_100_mib, deliver, soon, stream};
 use crate::pki::Pki;
 use crate::process::{Daemon, free_address};
-use crate::support::{FakeInner, FakeLink, configure, soon, stream, try_connect};
+use crate::support::{FakeInner, FakeLink, configure, try_connect};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_schleuse-outer");
 pub(crate) const MIB: u64 = 1024;
@@ -60,24 +61,8 @@ async fn idle_with_fifty_vendors_it_takes_little() {
 #[tokio::test]
 async fn a_hundred_megabytes_do_not_stay_in_it() {
     let whole = whole().await;
-    let (_sender, (mut send, _recv), (_reply, mut far)) = carried(&whole).await;
-    let chunk = vec![0x5a; 1024 * 1024];
-    let (sent, received) = tokio::join!(
-        async {
-            for _ in 0..100 {
-                send.write_all(&chunk).await.unwrap();
-            }
-            send.finish().unwrap();
-        },
-        async {
-            let mut total = 0;
-            while let Some(chunk) = far.read_chunk(usize::MAX, true).await.unwrap() {
-                total += chunk.bytes.len();
-            }
-            total
-        },
-    );
-    assert_eq!((sent, received), ((), 100 * 1024 * 1024));
+    let (_sender, (send, _recv), (_reply, far)) = carried(&whole).await;
+    carry_100_mib(send, far).await;
     let (now, most) = whole.daemon.memory();
     eprintln!("100 MiB through: {now} KiB, at most {most} KiB");
     assert!(most < 48 * MIB, "{most} KiB");
@@ -108,13 +93,9 @@ async fn an_inner_proxy_that_does_not_read_stops_the_sender_and_fills_nothing() 
 #[tokio::test]
 async fn sigterm_drains_and_ends_with_code_0() {
     let whole = whole().await;
-    let (_sender, (mut send, mut recv), (mut reply, mut far)) = carried(&whole).await;
+    let (_sender, (send, recv), (reply, far)) = carried(&whole).await;
     whole.daemon.signal("TERM");
-    send.finish().unwrap();
-    assert!(soon(far.read_to_end(0)).await.unwrap().is_empty());
-    reply.write_all(b"receipt").await.unwrap();
-    reply.finish().unwrap();
-    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), b"receipt");
+    deliver((send, recv), (reply, far), b"").await;
     let ended = tokio::task::spawn_blocking(move || whole.daemon.wait());
     assert_eq!(soon(ended).await.unwrap().code(), Some(0));
 }
