@@ -26,7 +26,10 @@ pub(crate) struct Worker {
 /// Until it is known who a peer is, it may open its control stream and nothing else. For an office that stays so. Whoever
 /// dialled keeps the link alive: if both ends did, thousands of idle links would cost twice as many packets.
 pub(crate) fn server_config(tls: QuicServerConfig) -> ServerConfig {
-    endpoint::server_config(tls, &Limits { first_streams: 1, keep_alive: None, datagram: OFFICE_DATAGRAM, ..Limits::LINK })
+    endpoint::server_config(
+        tls,
+        &Limits { first_streams: 1, keep_alive: None, datagram: OFFICE_DATAGRAM, ..Limits::LINK },
+    )
 }
 
 /// The whole life of one thread.

@@ -43,7 +43,7 @@ pub use command::{Command, Outcome};
 pub use error::{Refused, StoreError};
 pub use ids::parse_ticket_id;
 pub use model::*;
-pub use writer::{Answer, Answers};
+pub use writer::{Answer, Answers, Company};
 
 use engine::Engine;
 use post::Post;
@@ -102,7 +102,7 @@ impl Store {
         let (post, delivering) = Post::start();
         let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
         let (reader, read_to_end) = Reader::start(reading, post.clone()).map_err(|error| failed(error.to_string()))?;
-        let (queue, written) = Queue::start(engine, writing, post).map_err(|error| failed(error.to_string()))?;
+        let (queue, written) = writer::start(engine, writing, post).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             handles: Mutex::new(Some(Handles { queue, reader })),
             running: tokio::sync::Mutex::new(Some(Running { threads: [read_to_end, written], post: delivering })),
@@ -120,14 +120,14 @@ impl Store {
     }
 
     /// Queues commands behind everything that this caller has queued; waits while the queue is full. They become durable
-    /// together.
-    pub async fn push(&self, commands: Vec<Command>) -> Result<Answer, StoreError> {
-        self.handles()?.queue.push(commands).await
+    /// together, and with them those of others, for whom they wait up to two milliseconds if company is expected.
+    pub async fn push(&self, commands: Vec<Command>, company: Company) -> Result<Answer, StoreError> {
+        self.handles()?.queue.push(commands, company).await
     }
 
     /// Queues a command and waits until it is durable.
     pub async fn write(&self, command: Command) -> Result<Outcome, StoreError> {
-        let answers = self.push(vec![command]).await?.await.map_err(|_| StoreError::Stopped)?;
+        let answers = self.push(vec![command], Company::Unexpected).await?.await.map_err(|_| StoreError::Stopped)?;
         answers.into_iter().next().unwrap_or(Err(StoreError::Stopped))
     }
 

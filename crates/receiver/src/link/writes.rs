@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use schleuse_protocol::limits::MAX_UNSTORED_SEGMENTS;
 
-use crate::store::{Answer, Answers, Command, Outcome, Store, StoreError};
+use crate::store::{Answer, Answers, Command, Company, Outcome, Store, StoreError};
 
 /// Most commands of one job: an eighth of the segments that may wait for the store, so that the others come in while some
 /// are written, and a stream whose turn at the store is still to come holds little.
@@ -59,13 +59,13 @@ impl Writes {
     }
 
     /// Hands the commands that are there to the store. If it takes nothing, this is the answer.
-    pub(super) async fn push(&mut self, store: &Store) -> Result<(), Answered> {
+    pub(super) async fn push(&mut self, store: &Store, company: Company) -> Result<(), Answered> {
         let commands = std::mem::take(&mut self.job);
         if commands.is_empty() {
             return Ok(());
         }
         let kinds = commands.iter().filter_map(Kind::of).collect();
-        match store.push(commands).await {
+        match store.push(commands, company).await {
             Ok(answer) => self.waiting.push_back(Waiting { kinds, answer }),
             Err(error) => return Err(failed(kinds, &error)),
         }

@@ -138,7 +138,7 @@ async fn a_job_is_answered_as_its_commands_one_by_one() {
     for ticket in 1..=3 {
         let attempt = attempt(ticket, 2);
         for _ in 0..2 {
-            let answers = office.store.push(job(attempt)).await.unwrap().await.unwrap();
+            let answers = office.store.push(job(attempt), Company::Unexpected).await.unwrap().await.unwrap();
             let outcomes: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
             assert_eq!(outcomes.last(), Some(&Outcome::Finished(completion(attempt, 2).receipt)));
         }
@@ -149,7 +149,7 @@ async fn a_job_is_answered_as_its_commands_one_by_one() {
     // A segment is left out: nothing is complete.
     let mut gap = job(attempt(4, 1));
     gap.remove(1);
-    let answers = office.store.push(gap).await.unwrap().await.unwrap();
+    let answers = office.store.push(gap, Company::Unexpected).await.unwrap().await.unwrap();
     assert!(answers[0].is_ok());
     assert_eq!(refused(answers[1].clone()), Refused::OutOfOrder { next: 0 });
     assert_eq!(refused(answers[2].clone()), Refused::OutOfOrder { next: 0 });
@@ -191,7 +191,7 @@ async fn a_collision_fails_only_its_own_command() {
     clash.routes[1].0 = RouteNonce([1; 16]);
     let mut answers = Vec::new();
     for tickets in [vec![ticket(2)], vec![ticket(4), clash], vec![ticket(5)]] {
-        answers.push(office.store.push(vec![Command::AddTickets(tickets)]).await.unwrap());
+        answers.push(office.store.push(vec![Command::AddTickets(tickets)], Company::Unexpected).await.unwrap());
     }
     let mut outcomes = Vec::new();
     for answer in answers {
@@ -212,13 +212,39 @@ async fn what_is_queued_together_becomes_durable_together() {
     let before = office.store.commits();
     let mut answers = Vec::new();
     for number in 0..150 {
-        answers.push(office.store.push(vec![Command::AddTickets(vec![ticket(number)])]).await.unwrap());
+        answers.push(
+            office.store.push(vec![Command::AddTickets(vec![ticket(number)])], Company::Unexpected).await.unwrap(),
+        );
     }
     for answer in answers {
         assert_eq!(answer.await.unwrap().remove(0).unwrap(), Outcome::Done);
     }
     let commits = office.store.commits() - before;
     assert!((1..=10).contains(&commits), "150 commands took {commits} commits");
+}
+
+#[tokio::test]
+async fn a_job_that_expects_company_is_written_with_whatever_comes_next() {
+    let office = Fixture::new().await;
+    let before = office.store.commits();
+    let mint = |number| vec![Command::AddTickets(vec![ticket(number)])];
+    let first = office.store.push(mint(1), Company::Expected).await.unwrap();
+    let second = office.store.push(mint(2), Company::Unexpected).await.unwrap();
+    for answer in [first, second] {
+        assert_eq!(answer.await.unwrap().remove(0).unwrap(), Outcome::Done);
+    }
+    assert_eq!(office.store.commits() - before, 1);
+    // Nobody comes: it is written all the same.
+    let alone = office.store.push(mint(3), Company::Expected).await.unwrap();
+    assert_eq!(alone.await.unwrap().remove(0).unwrap(), Outcome::Done);
+    let mut batch = Vec::new();
+    for number in 10..26 {
+        batch.push(office.store.push(mint(number), Company::Expected).await.unwrap());
+    }
+    for answer in batch {
+        assert_eq!(answer.await.unwrap().remove(0).unwrap(), Outcome::Done);
+    }
+    assert_eq!(office.store.commits() - before, 3);
 }
 
 #[tokio::test]

@@ -2,84 +2,53 @@
 //! one, so the number of fsyncs does not grow with the number of streams (group commit).
 
 mod cut;
+mod queue;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::Ended;
 use super::apply::{Session, apply};
-use super::command::{Command, Outcome};
+use super::command::Outcome;
 use super::engine::Engine;
 use super::error::{StoreError, describe};
 use super::post::{Delivery, Post};
 use crate::crash;
 use cut::Cut;
+pub use queue::Company;
+use queue::Job;
+pub(super) use queue::Queue;
 
-/// Most jobs of one transaction.
-const MAX_ROUND: usize = 256;
-/// Most jobs that wait.
-const QUEUE: usize = 1024;
-/// Most memory that queued commands hold, in KiB. Whoever wants to queue more waits: that is the back-pressure.
-const QUEUE_KIB: usize = 8 * 1024;
+/// What the thread takes from the queue.
+type Batches = mpsc::UnboundedReceiver<Vec<Job>>;
+
+/// Most batches of one transaction.
+const MAX_ROUND: usize = 32;
 
 /// What became of each command of a job, in their order.
 pub type Answers = Vec<Result<Outcome, StoreError>>;
 /// The answer to a queued job.
 pub type Answer = oneshot::Receiver<Answers>;
 
-/// Commands of one caller that are written in one transaction.
-struct Job {
-    commands: Vec<Command>,
-    answer: oneshot::Sender<Answers>,
-    /// Gives its share of the queue's memory back when the job is dropped.
-    _share: OwnedSemaphorePermit,
-}
-
-/// Puts commands into the writer's queue.
-#[derive(Clone, Debug)]
-pub(super) struct Queue {
-    jobs: mpsc::Sender<Job>,
-    memory: Arc<Semaphore>,
-    commits: Arc<AtomicU64>,
-}
-
-impl Queue {
-    /// Starts the thread. It stops, and closes its connection, when every handle is dropped.
-    pub(super) fn start(engine: Engine, connection: Connection, post: Post) -> Result<(Self, Ended), StoreError> {
-        let (jobs, queued) = mpsc::channel(QUEUE);
-        let commits = Arc::new(AtomicU64::new(0));
-        let writer = Writer {
-            engine,
-            session: Some(Session::new(connection)?),
-            failing: false,
-            cut: Cut::new(),
-            commits: Arc::clone(&commits),
-            post,
-        };
-        let ended = super::thread("store-writer", move || writer.run(queued))
-            .map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
-        Ok((Self { jobs, memory: Arc::new(Semaphore::new(QUEUE_KIB)), commits }, ended))
-    }
-
-    /// Transactions that became durable so far.
-    pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
-    }
-
-    /// Queues commands behind all that the caller queued before; waits for room. The answer comes when all of them are
-    /// durable.
-    pub(super) async fn push(&self, commands: Vec<Command>) -> Result<Answer, StoreError> {
-        let weight: usize = commands.iter().map(Command::weight).sum();
-        let kib = u32::try_from(weight.div_ceil(1024).clamp(1, QUEUE_KIB)).expect("at most QUEUE_KIB");
-        let share = Arc::clone(&self.memory).acquire_many_owned(kib).await.map_err(|_| StoreError::Stopped)?;
-        let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job { commands, answer, _share: share }).await.map_err(|_| StoreError::Stopped)?;
-        Ok(answered)
-    }
+/// Starts the thread. It stops, and closes its connection, when every handle is dropped.
+pub(super) fn start(engine: Engine, connection: Connection, post: Post) -> Result<(Queue, Ended), StoreError> {
+    let (batches, queued) = mpsc::unbounded_channel();
+    let commits = Arc::new(AtomicU64::new(0));
+    let writer = Writer {
+        engine,
+        session: Some(Session::new(connection)?),
+        failing: false,
+        cut: Cut::new(),
+        commits: Arc::clone(&commits),
+        post,
+    };
+    let ended = super::thread("store-writer", move || writer.run(queued))
+        .map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
+    Ok((Queue::new(batches, commits), ended))
 }
 
 struct Writer {
@@ -93,12 +62,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, mut queued: mpsc::Receiver<Job>) {
+    fn run(mut self, mut queued: Batches) {
         let timer = Builder::new_current_thread().enable_time().build().expect("it opens nothing");
-        let mut round = Vec::new();
-        while self.receive(&timer, &mut queued, &mut round) {
-            if !round.is_empty() {
-                self.commit(&mut round);
+        let mut batches = Vec::new();
+        while self.receive(&timer, &mut queued, &mut batches) {
+            if !batches.is_empty() {
+                self.commit(batches.drain(..).flatten().collect());
             }
             if self.cut.wait().is_some_and(|wait| wait.is_zero()) {
                 self.try_cut();
@@ -108,17 +77,17 @@ impl Writer {
     }
 
     /// Waits for jobs, or until the log is to be cut. False when all handles are dropped.
-    fn receive(&self, timer: &Runtime, queued: &mut mpsc::Receiver<Job>, round: &mut Vec<Job>) -> bool {
-        let Some(wait) = self.cut.wait() else { return queued.blocking_recv_many(round, MAX_ROUND) > 0 };
-        match timer.block_on(async { tokio::time::timeout(wait, queued.recv_many(round, MAX_ROUND)).await }) {
+    fn receive(&self, timer: &Runtime, queued: &mut Batches, batches: &mut Vec<Vec<Job>>) -> bool {
+        let Some(wait) = self.cut.wait() else { return queued.blocking_recv_many(batches, MAX_ROUND) > 0 };
+        match timer.block_on(async { tokio::time::timeout(wait, queued.recv_many(batches, MAX_ROUND)).await }) {
             Ok(received) => received > 0,
             Err(_) => true,
         }
     }
 
     /// Writes a round and answers it. Whoever waits for the log to be cut is answered then.
-    fn commit(&mut self, round: &mut Vec<Job>) {
-        let result = self.write(round);
+    fn commit(&mut self, round: Vec<Job>) {
+        let result = self.write(&round);
         self.note(&result);
         let answers = result.unwrap_or_else(|error| {
             // What a failed commit deletes may be in the log all the same.
@@ -128,7 +97,7 @@ impl Writer {
             round.iter().map(|job| job.commands.iter().map(|_| failed()).collect()).collect()
         });
         let mut deliveries: Vec<Delivery> = Vec::with_capacity(round.len());
-        for (job, answers) in round.drain(..).zip(answers) {
+        for (job, answers) in round.into_iter().zip(answers) {
             if self.cut.wait().is_some() && waits_for_cut(&job, &answers) {
                 self.cut.hold((job.answer, answers));
             } else {

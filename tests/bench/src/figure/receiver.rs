@@ -12,7 +12,7 @@ use schleuse_protocol::wire::label::PayloadKind;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::ticket::{Signature, TicketId};
 use schleuse_protocol::wire::token::RouteNonce;
-use schleuse_receiver::store::{Attempt, Command, Completion, NewSegment, NewTicket, NewUpload, Store};
+use schleuse_receiver::store::{Attempt, Command, Company, Completion, NewSegment, NewTicket, NewUpload, Store};
 use tokio::task::JoinSet;
 
 use crate::bench::Bench;
@@ -137,7 +137,7 @@ async fn submission(store: &Store, id: TicketId) -> Result<()> {
     let segment = NewSegment { attempt, position: 0, ciphertext: vec![5; 2048 + 20], data_len: 2048 };
     let completion = Completion { attempt, position: 1, ciphertext: vec![6; 272], receipt: receipt(id, kind) };
     let job = vec![Command::Begin(begin), Command::Store(segment), Command::Finish(completion)];
-    for answer in store.push(job).await?.await? {
+    for answer in store.push(job, Company::Expected).await?.await? {
         answer?;
     }
     Ok(())

@@ -40,7 +40,7 @@ async fn a_deletion_is_answered_when_its_key_is_in_no_file_and_holds_up_nobody()
     let backup = backup(&office);
     let mut deletions = Vec::new();
     for _ in 0..2 {
-        deletions.push(office.store.push(vec![Command::Delete(SUBMISSION)]).await.unwrap());
+        deletions.push(office.store.push(vec![Command::Delete(SUBMISSION)], Company::Unexpected).await.unwrap());
     }
     for number in 2..10 {
         soon(office.mint(number)).await;
@@ -77,7 +77,7 @@ async fn what_a_stop_left_in_the_log_is_cut_at_the_next_start() {
     office.mint(1).await;
     office.submit(1, 2).await;
     let backup = backup(&office);
-    let deletion = office.store.push(vec![Command::Delete(SUBMISSION)]).await.unwrap();
+    let deletion = office.store.push(vec![Command::Delete(SUBMISSION)], Company::Unexpected).await.unwrap();
     // It stays open, so that the engine does not clear the log away with the last connection.
     let (stopped, ()) = tokio::join!(deletion, office.store.close());
     assert!(stopped.is_err(), "answered while the key was in a file");
