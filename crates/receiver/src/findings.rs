@@ -1,7 +1,8 @@
 //! What was found in a submission, for the inbox: counts and flags, nothing out of the content.
 //!
-//! It is found out after the receipt, a page of submissions at a time, and submissions that come in go first. A content
-//! that cannot be read is kept all the same.
+//! It is found out after the receipt, a page of submissions at a time. Submissions that come in go first: while there are
+//! any, one page is looked at every now and then, and the rest once it is calm. A content that cannot be read is kept all
+//! the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +20,9 @@ const MAX_PARSED: u64 = 8 * 1024 * 1024;
 const MAX_VALUES: u32 = 250_000;
 /// Submissions that are looked at together.
 const PAGE: u32 = 64;
-/// How long to wait for company of a submission, and for a moment without uploads.
+/// How long to wait for company of a submission, and from page to page while uploads run: so they do not keep the inbox
+/// from being filled in, and hardly notice.
 const GATHER: Duration = Duration::from_millis(250);
-/// How often at most: uploads that never end do not keep the inbox from being filled in.
-const PATIENCE: u32 = 4;
 /// How long to wait after the store failed.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -102,20 +102,12 @@ pub(crate) async fn run(core: Arc<Core>) {
         let more = async {
             if !again {
                 core.completed.notified().await;
-                calm(&core).await;
+            }
+            if !again || core.leases.len() > 0 {
+                tokio::time::sleep(GATHER).await;
             }
         };
         if core.shutdown.unless_draining(more).await.is_none() {
-            return;
-        }
-    }
-}
-
-/// Lets submissions go first, for a while.
-async fn calm(core: &Core) {
-    for _ in 0..PATIENCE {
-        tokio::time::sleep(GATHER).await;
-        if core.leases.len() == 0 {
             return;
         }
     }
