@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use schleuse_directory::{Directory, DirectoryError, Role, RootKeys, VerifiedDirectory};
+use schleuse_directory::{Directory, Role, RootKeys, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_transport::clock::Clock;
-use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::exit::AppError;
 use schleuse_transport::tls::Fingerprint;
 use tokio::sync::watch;
 
@@ -33,8 +33,10 @@ pub(crate) struct Members {
 impl Members {
     /// Reads and verifies the directory.
     pub(crate) fn load(file: &Path, root_keys: &Path, now: UnixSeconds) -> Result<Self, AppError> {
-        let text = fs::read_to_string(root_keys).map_err(|error| unreadable(root_keys, &error))?;
-        let root_keys = RootKeys::parse(&text).map_err(|error| unacceptable(root_keys, &error))?;
+        let text =
+            fs::read_to_string(root_keys).map_err(|error| AppError::unreadable("root keys", root_keys, &error))?;
+        let root_keys =
+            RootKeys::parse(&text).map_err(|error| AppError::unacceptable("root keys", root_keys, error))?;
         let directory = verify(file, &root_keys, now, None)?;
         Ok(Self { file: file.to_owned(), root_keys, current: watch::Sender::new(Arc::new(directory)) })
     }
@@ -89,18 +91,6 @@ fn verify(
     now: UnixSeconds,
     lowest: Option<u64>,
 ) -> Result<VerifiedDirectory, AppError> {
-    let bytes = fs::read(file).map_err(|error| unreadable(file, &error))?;
-    Directory::verify(&bytes, root_keys, now, lowest).map_err(|error| unacceptable(file, &error))
-}
-
-fn unreadable(file: &Path, error: &std::io::Error) -> AppError {
-    let code = match error.kind() {
-        std::io::ErrorKind::PermissionDenied => exit::NO_PERMISSION,
-        _ => exit::CONFIG,
-    };
-    AppError::new(code, format!("cannot read {}: {error}", file.display()))
-}
-
-fn unacceptable(file: &Path, error: &DirectoryError) -> AppError {
-    AppError::new(exit::CONFIG, format!("{}: {error}", file.display()))
+    let bytes = fs::read(file).map_err(|error| AppError::unreadable("directory", file, &error))?;
+    Directory::verify(&bytes, root_keys, now, lowest).map_err(|error| AppError::unacceptable("directory", file, error))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use schleuse_directory::{Directory, Role, RootKeys, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
-use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::exit::AppError;
 
 use crate::config::DirectoryFiles;
 
@@ -26,10 +26,9 @@ impl Members {
         now: UnixSeconds,
         minimum_version: Option<u64>,
     ) -> Result<Self, AppError> {
-        let text =
-            std::fs::read_to_string(&files.roots).map_err(|error| unreadable("root keys", &files.roots, &error))?;
-        let roots = RootKeys::parse(&text)
-            .map_err(|error| AppError::new(exit::CONFIG, error).context(files.roots.display()))?;
+        let text = std::fs::read_to_string(&files.roots)
+            .map_err(|error| AppError::unreadable("root keys", &files.roots, &error))?;
+        let roots = RootKeys::parse(&text).map_err(|error| AppError::unacceptable("root keys", &files.roots, error))?;
         let directory = read(&files.file, &roots, now, minimum_version)?;
         Ok(Self { file: files.file.clone(), roots, current: RwLock::new(Arc::new(directory)), tried: Mutex::new(now) })
     }
@@ -85,16 +84,7 @@ fn read(
     now: UnixSeconds,
     minimum_version: Option<u64>,
 ) -> Result<VerifiedDirectory, AppError> {
-    let bytes = std::fs::read(file).map_err(|error| unreadable("directory", file, &error))?;
+    let bytes = std::fs::read(file).map_err(|error| AppError::unreadable("directory", file, &error))?;
     Directory::verify(&bytes, roots, now, minimum_version)
-        .map_err(|error| AppError::new(exit::CONFIG, error).context(format!("the directory {}", file.display())))
-}
-
-fn unreadable(what: &str, path: &std::path::Path, error: &std::io::Error) -> AppError {
-    let code = match error.kind() {
-        std::io::ErrorKind::NotFound => exit::CONFIG,
-        std::io::ErrorKind::PermissionDenied => exit::NO_PERMISSION,
-        _ => exit::IO,
-    };
-    AppError::new(code, format!("cannot read the {what} {}: {error}", path.display()))
+        .map_err(|error| AppError::unacceptable("directory", file, error))
 }

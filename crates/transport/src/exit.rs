@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
@@ -34,6 +35,16 @@ impl AppError {
     /// An error with one of this module's codes.
     pub fn new(code: u8, message: impl fmt::Display) -> Self {
         Self { code, message: one_line(&message.to_string()) }
+    }
+
+    /// A file that a configuration names, such as "root keys", cannot be read.
+    pub fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self::new(file_code(error), format_args!("cannot read the {what} {}: {error}", path.display()))
+    }
+
+    /// A file that a configuration names was read, and is not accepted.
+    pub fn unacceptable(what: &str, path: &Path, error: impl fmt::Display) -> Self {
+        Self::new(CONFIG, format_args!("the {what} {}: {error}", path.display()))
     }
 
     /// The exit code.
@@ -124,10 +135,11 @@ impl<E: Into<AppError>> From<WorkerError<E>> for AppError {
     }
 }
 
-/// A file that a configuration names: absent is a mistake in the configuration, forbidden one in the permissions.
+/// A file that a configuration names: absent, a folder or no text is a mistake in the configuration, forbidden one in the
+/// permissions.
 fn file_code(error: &io::Error) -> u8 {
     match error.kind() {
-        io::ErrorKind::NotFound => CONFIG,
+        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidData => CONFIG,
         io::ErrorKind::PermissionDenied => NO_PERMISSION,
         _ => IO,
     }
@@ -140,7 +152,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::path::Path;
 
     use super::*;
     use crate::secret::Secret;
@@ -159,6 +170,16 @@ mod tests {
             error.to_string(),
             "the key file /etc/schleuse/key is accessible to others (mode 644): chmod 600 /etc/schleuse/key"
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_mended_by_trying_again_is_a_mistake_in_the_configuration() {
+        let code = |kind: io::ErrorKind| AppError::unreadable("directory", Path::new("/x"), &kind.into()).code();
+        assert_eq!(code(io::ErrorKind::NotFound), CONFIG);
+        assert_eq!(code(io::ErrorKind::IsADirectory), CONFIG);
+        assert_eq!(code(io::ErrorKind::InvalidData), CONFIG);
+        assert_eq!(code(io::ErrorKind::PermissionDenied), NO_PERMISSION);
+        assert_eq!(code(io::ErrorKind::Other), IO);
     }
 
     #[test]

@@ -122,6 +122,32 @@ fn every_file_of_every_daemon_is_told() {
 }
 
 #[test]
+fn directory_and_root_keys_are_judged_as_by_the_daemons() {
+    let network = Network::new("127.0.0.1:4430");
+    let inner = config(&network, "inner.toml", INNER);
+    let (directory, roots) = (network.path("directory.json"), network.path("root-keys.toml"));
+    let (good_directory, good_roots) = (fs::read(&directory).unwrap(), fs::read(&roots).unwrap());
+    let same = |code: i32| {
+        let error = schleuse_inner_proxy::Config::load(&inner).err().unwrap();
+        let run = run!("check", inner);
+        assert_eq!((run.code, i32::from(error.code())), (code, code), "{run:?}, {error}");
+        assert_eq!(findings(&run), [error.to_string()]);
+    };
+    for file in [&directory, &roots] {
+        fs::remove_file(file).unwrap();
+        same(78);
+        fs::create_dir(file).unwrap();
+        same(78);
+        fs::remove_dir(file).unwrap();
+        fs::write(file, [0xff]).unwrap();
+        same(78);
+        fs::write(&directory, &good_directory).unwrap();
+        fs::write(&roots, &good_roots).unwrap();
+    }
+    assert_eq!(run!("check", inner).code, 0);
+}
+
+#[test]
 fn what_is_no_configuration_is_told() {
     let network = Network::new("127.0.0.1:4430");
     let unclear = run!("check", config(&network, "unclear.toml", "a = 1"));

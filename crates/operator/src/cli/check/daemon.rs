@@ -2,19 +2,17 @@
 //! what shows only when they are put together.
 
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use schleuse_directory::{Directory, RootKeys};
 use schleuse_transport::config::values::KeyFiles;
-use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::exit::AppError;
 use schleuse_transport::secret::{Secret, SecretKey};
 use schleuse_transport::tls::{Identity, Roots, TlsFileError};
 
 use crate::cli::output::now;
-use crate::directory_tool::at;
 
 type Found = Vec<AppError>;
 
@@ -90,27 +88,15 @@ fn secret_key(path: &Path) -> Result<(), AppError> {
 
 /// The root keys, and the directory as far as it can be judged without them or with them.
 fn directory(path: &Path, root_keys: &Path) -> [Result<(), AppError>; 2] {
-    let roots = read(root_keys).and_then(|bytes| {
-        let text = String::from_utf8(bytes).map_err(|error| {
-            AppError::new(exit::CONFIG, format_args!("{} is not a text: {error}", root_keys.display()))
-        })?;
-        RootKeys::parse(&text).map_err(at(root_keys))
-    });
-    let directory = read(path).and_then(|bytes| match &roots {
-        Ok(roots) => Directory::verify(&bytes, roots, now(), None).map(drop).map_err(at(path)),
+    let roots = fs::read_to_string(root_keys)
+        .map_err(|error| AppError::unreadable("root keys", root_keys, &error))
+        .and_then(|text| RootKeys::parse(&text).map_err(|error| AppError::unacceptable("root keys", root_keys, error)));
+    let bytes = fs::read(path).map_err(|error| AppError::unreadable("directory", path, &error));
+    let directory = bytes.and_then(|bytes| match &roots {
+        Ok(roots) => Directory::verify(&bytes, roots, now(), None)
+            .map(drop)
+            .map_err(|error| AppError::unacceptable("directory", path, error)),
         Err(_) => Ok(()),
     });
     [roots.map(drop), directory]
-}
-
-/// Absent is a mistake in the configuration, forbidden one in the permissions.
-fn read(path: &Path) -> Result<Vec<u8>, AppError> {
-    fs::read(path).map_err(|error| {
-        let code = match error.kind() {
-            io::ErrorKind::NotFound => exit::CONFIG,
-            io::ErrorKind::PermissionDenied => exit::NO_PERMISSION,
-            _ => exit::IO,
-        };
-        AppError::new(code, format_args!("cannot read {}: {error}", path.display()))
-    })
 }
