@@ -13,7 +13,7 @@ use crate::link::{Control, LinkEnd};
 use crate::offices::Presence;
 use crate::worker::Worker;
 
-/// protocol.md 8.2: hello; then the office is reachable here until it goes or says that it drains.
+/// protocol.md 5.3: hello; then the office is reachable here until it goes or says that it drains.
 pub(crate) async fn serve(worker: &Worker, office: MemberId, connection: &Connection) -> Result<(), LinkEnd> {
     let (control, hello) = Control::accept(connection).await?;
     let OfficeToInner::Hello(_) = hello else { return Err(LinkEnd::OutOfTurn) };

@@ -17,7 +17,7 @@ use crate::worker::Worker;
 /// How often it is looked whether the epoch has changed. The next epoch's key is there already, so nothing is urgent.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// protocol.md 8.1: hello, admission keys; then streams, until the outer proxy goes.
+/// protocol.md 5.3: hello, admission keys; then streams, until the outer proxy goes.
 pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connection) -> Result<(), LinkEnd> {
     let (mut control, OuterToInner::Hello(_)) = Control::accept(connection).await?;
     let shared = &worker.shared;

@@ -13,8 +13,9 @@ use crate::link;
 use crate::proxy::Shared;
 
 /// Bytes of the largest datagram to a peer. quinn keeps a buffer for the largest that it has sent with each connection, and
-/// of an office's idle link, of which there are thousands, that is a tenth of the memory.
-const OFFICE_DATAGRAM: u16 = 4_000;
+/// of an office's idle link, of which there are thousands, that is a tenth of the memory. It holds towards outer proxies
+/// as well: it is set when a connection is accepted, before it is known who the peer is.
+const DATAGRAM: u16 = 4_000;
 
 /// What the tasks of one thread share.
 #[derive(Clone)]
@@ -26,10 +27,7 @@ pub(crate) struct Worker {
 /// Until it is known who a peer is, it may open its control stream and nothing else. For an office that stays so. Whoever
 /// dialled keeps the link alive: if both ends did, thousands of idle links would cost twice as many packets.
 pub(crate) fn server_config(tls: QuicServerConfig) -> ServerConfig {
-    endpoint::server_config(
-        tls,
-        &Limits { first_streams: 1, keep_alive: None, datagram: OFFICE_DATAGRAM, ..Limits::LINK },
-    )
+    endpoint::server_config(tls, &Limits { first_streams: 1, keep_alive: None, datagram: DATAGRAM, ..Limits::LINK })
 }
 
 /// The whole life of one thread.

@@ -61,7 +61,7 @@ struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// protocol.md 8.1: connect, say hello, and wait for the admission keys.
+    /// protocol.md 5.3: connect, say hello, and wait for the admission keys.
     async fn dial(peer: &'a InnerPeer, dialler: &Endpoint) -> Result<Self, LinkError> {
         let connected = tokio::time::timeout(DIAL_TIMEOUT, connect(peer, dialler)).await;
         let connection = connected.map_err(|_| LinkError::TimedOut)??;

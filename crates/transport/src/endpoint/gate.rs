@@ -24,7 +24,7 @@ pub struct GateLimits {
     pub max_open: usize,
     /// How long a handshake may take.
     pub timeout: Duration,
-    /// Attempts per network; none for listeners that only members reach.
+    /// Attempts per network. Both proxies have a rate; `None` is for tests, where all peers share one address.
     pub rate: Option<RateLimit>,
 }
 
