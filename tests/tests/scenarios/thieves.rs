@@ -1,52 +1,110 @@
 //! Somebody has a token or a ticket that is not meant for him, and uses it to keep the rightful sender out.
 
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use quinn::{RecvStream, SendStream};
 use schleuse_protocol::wire::reply::{Reason, Reply};
 use schleuse_tests::network::Network;
 use schleuse_tests::sealed::{Declared, Sealed, open};
+use schleuse_tests::wait::SOON;
 use schleuse_tests::wire::{Dialled, Outcome, dial_as_sender, encode_all, outcome};
 use serde_json::json;
 
-/// Opens streams that show this header and then say nothing, as many as the proxy allows.
-async fn open_silent_streams(dialled: &Dialled, header: &[u8], count: usize) -> Vec<quinn::SendStream> {
+/// As many streams as one connection and one token may have.
+const STREAMS: usize = 4;
+
+/// Opens streams that show this header and then say nothing.
+async fn open_silent_streams(dialled: &Dialled, header: &[u8], count: usize) -> Vec<(SendStream, RecvStream)> {
     let mut streams = Vec::new();
     for _ in 0..count {
-        let opening = tokio::time::timeout(Duration::from_millis(200), dialled.connection.open_bi());
-        let Ok(Ok((mut send, _recv))) = opening.await else { break };
-        if send.write_all(header).await.is_ok() {
-            streams.push(send);
-        }
+        let (mut send, recv) = dialled.connection.open_bi().await.expect("a stream");
+        send.write_all(header).await.expect("the header is taken");
+        streams.push((send, recv));
     }
     streams
 }
 
-#[test]
-fn silent_streams_with_a_valid_token_keep_nobody_out() {
-    let network = Network::of(1, 1, 1, 1).start();
-    let office = network.office(0);
-    let stolen = open(&office.mint(&[]).body().routes[0]);
-    let (address, roots) = (network.outer(0).address, network.roots());
-    let held = network.background().run(async move {
-        let mut held = Vec::new();
-        for _ in 0..16 {
-            let dialled = dial_as_sender(address, "outer-1", &roots).await;
-            let streams = open_silent_streams(&dialled, &stolen, 40).await;
-            held.push((dialled, streams));
-        }
-        held
-    });
-    let streams: usize = held.iter().map(|(_, streams)| streams.len()).sum();
-    println!("{streams} silent streams");
-    assert!(streams > 300, "{streams} are no crowd");
-    let since = Instant::now();
-    for _ in 0..5 {
-        network.send(0, &office.mint(&[]), "honest").unwrap();
+/// Silent streams with tokens that are good. Each says how it ends.
+struct Crowd<'a> {
+    network: &'a Network,
+    held: Vec<(Dialled, Vec<SendStream>)>,
+    ended: Sender<Outcome>,
+    endings: Receiver<Outcome>,
+}
+
+impl<'a> Crowd<'a> {
+    fn new(network: &'a Network) -> Self {
+        let (ended, endings) = mpsc::channel();
+        Self { network, held: Vec::new(), ended, endings }
     }
-    println!("five honest contents after {:?}", since.elapsed());
-    // The silent ones are given up after 10 s; nobody has to wait for that.
-    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+
+    /// Connections to the outer proxy, each with a token of its own.
+    fn dial(&self, count: usize) -> Vec<(Dialled, Vec<u8>)> {
+        let office = self.network.office(0);
+        let stolen: Vec<_> = (0..count).map(|_| open(&office.mint(&[]).body().routes[0])).collect();
+        let (address, roots) = (self.network.outer(0).address, self.network.roots());
+        self.network.background().run(async move {
+            let mut dialled = Vec::new();
+            for header in stolen {
+                dialled.push((dial_as_sender(address, "outer-1", &roots).await, header));
+            }
+            dialled
+        })
+    }
+
+    fn join(&mut self, dialled: Vec<(Dialled, Vec<u8>)>) {
+        let ended = self.ended.clone();
+        let held = self.network.background().run(async move {
+            let mut held = Vec::new();
+            for (dialled, header) in dialled {
+                let mut sends = Vec::new();
+                for (send, mut recv) in open_silent_streams(&dialled, &header, STREAMS).await {
+                    sends.push(send);
+                    let ended = ended.clone();
+                    tokio::spawn(async move { ended.send(outcome(&mut recv).await) });
+                }
+                held.push((dialled, sends));
+            }
+            held
+        });
+        self.held.extend(held);
+    }
+}
+
+/// Strangers have places of their own at the office, four for each stream that may send: more silent ones than may send
+/// keep nobody out, and there are never more of them than places.
+#[test]
+fn silent_streams_with_valid_tokens_keep_nobody_out() {
+    let (may_send, places) = (16, 64);
+    let network = Network::of(1, 1, 1, 1).receiver_limits(&format!("max_streams = {may_send}")).start();
+    let office = network.office(0);
+    let honest: Vec<_> = (0..6).map(|_| office.mint(&[])).collect();
+    let mut crowd = Crowd::new(&network);
+    // Beforehand, because from its first stream on the crowd has 10 s to live.
+    let (nearly_all, too_many) = (crowd.dial(places / STREAMS - 1), crowd.dial(25));
+    let (silent, refused) = (nearly_all.len() * STREAMS, (too_many.len() - 1) * STREAMS);
+    assert!(silent > 3 * may_send);
+
+    let since = Instant::now();
+    crowd.join(nearly_all);
+    for ticket in &honest[..5] {
+        network.send(0, ticket, "honest").unwrap();
+    }
+    println!("five honest contents beside {silent} silent streams after {:?}", since.elapsed());
+    assert_eq!(crowd.endings.try_iter().next(), None, "all are there yet");
     assert_eq!(office.inbox().len(), 5);
+
+    crowd.join(too_many);
+    let endings: Vec<_> = (0..refused).map(|_| crowd.endings.recv_timeout(SOON).expect("no place")).collect();
+    println!("{refused} refused after {:?}", since.elapsed());
+    // Those that are given up after 10 s are told 0x5301.
+    assert_eq!(endings, vec![Outcome::Reset(0x5302); refused]);
+    assert_eq!(crowd.endings.try_iter().next(), None, "as many as there are places are not refused");
+
+    // With the crowd its places are free.
+    drop(crowd);
+    network.send(0, &honest[5], "honest").unwrap();
 }
 
 /// Through two outer proxies: the office hears of no more than four streams of a token at a time.
@@ -68,15 +126,16 @@ fn streams_of_one_token_beyond_four_end_at_the_inner_proxy() {
         for stream in 0..12 {
             let (mut send, mut recv) = dialled[stream % 2].connection.open_bi().await.expect("a stream");
             send.write_all(&stolen).await.expect("the header is taken");
-            // Far longer than a refusal takes, and all together shorter than a silent stream may live.
-            let ended = tokio::time::timeout(Duration::from_millis(500), outcome(&mut recv)).await;
+            // The first four are to stay silent: longer than a refusal takes, and together much shorter than they may live.
+            let patience = if stream < STREAMS { Duration::from_millis(500) } else { SOON };
+            let ended = tokio::time::timeout(patience, outcome(&mut recv)).await;
             outcomes.push(ended.unwrap_or(Outcome::Silence));
             held.push((send, recv));
         }
         outcomes
     });
-    let (first, rest) = outcomes.split_at(4);
-    assert_eq!(first, vec![Outcome::Silence; 4]);
+    let (first, rest) = outcomes.split_at(STREAMS);
+    assert_eq!(first, vec![Outcome::Silence; STREAMS]);
     assert_eq!(rest, vec![Outcome::Reset(0x5302); 8]);
     // The office would refuse them as well, but has not seen them: what it ends is "Broken" in the proxy's log.
     assert_eq!(network.inner(0).daemon.log().matches("ending: Unavailable").count(), 8);
