@@ -26,8 +26,9 @@ pub(super) use queue::Queue;
 /// What the thread takes from the queue.
 type Batches = mpsc::UnboundedReceiver<Vec<Job>>;
 
-/// Most batches of one transaction.
-const MAX_ROUND: usize = 32;
+/// Most batches of one transaction. A job that waits for no company is a batch by itself; what a round holds in memory
+/// is bounded by the queue.
+const MAX_ROUND: usize = 256;
 
 /// What became of each command of a job, in their order.
 pub type Answers = Vec<Result<Outcome, StoreError>>;

@@ -14,7 +14,8 @@ use crate::store::error::StoreError;
 const QUEUE_KIB: usize = 8 * 1024;
 /// So many jobs are company enough.
 const BATCH: usize = 16;
-/// How long the first job of a batch waits for company.
+/// How long the first job of a batch waits for company: up to two milliseconds, because the timer rounds up to its next
+/// tick. A batch that leaves early does not cancel its timer, which may then send the next one before its time: harmless.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Commands of one caller that are written in one transaction.
