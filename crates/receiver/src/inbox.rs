@@ -1,5 +1,7 @@
 //! What the office has received.
 
+use std::sync::Arc;
+
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
 use schleuse_protocol::wire::label::{MemberId, PayloadKind};
@@ -84,8 +86,20 @@ impl Core {
         Content::open(&self.store, &self.vault, id).await
     }
 
-    /// Shreds a submission, or revokes a ticket that was not used. Returns whether there was one.
-    pub(crate) async fn delete(&self, id: TicketId) -> Result<bool, StoreError> {
+    /// Shreds a submission, or revokes a ticket that was not used. Returns whether there was one, when no file of the
+    /// database holds its keys any more.
+    pub(crate) async fn delete(self: &Arc<Self>, id: TicketId) -> Result<bool, StoreError> {
+        let core = Arc::clone(self);
+        // A task of its own: who asked may go away at any time, and what is deleted is to be reported all the same.
+        let shredding = self.tasks.spawn(async move { core.shred(id).await });
+        let found = shredding.await.unwrap_or(Err(StoreError::Stopped))?;
+        // Another program that reads the database may hold this up for hours, but not the daemon's stop.
+        let cut = self.shutdown.unless_draining(self.store.write(Command::Cut)).await;
+        cut.unwrap_or(Err(StoreError::Stopped))?;
+        Ok(found)
+    }
+
+    async fn shred(&self, id: TicketId) -> Result<bool, StoreError> {
         match self.store.write(Command::Delete(id)).await? {
             Outcome::Deleted(routes) => {
                 // Nobody can use these tokens for anything any more: the inner proxies need not carry them.

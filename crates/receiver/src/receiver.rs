@@ -239,7 +239,7 @@ impl Handle {
     /// file of the database holds its keys any more: that waits for other programs that read the database.
     ///
     /// # Errors
-    /// The store cannot write.
+    /// The store cannot write, or the daemon drains: then it may be deleted all the same.
     pub async fn delete(&self, id: TicketId) -> Result<bool, StoreError> {
         self.core.delete(id).await
     }

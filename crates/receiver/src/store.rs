@@ -6,16 +6,16 @@
 //!
 //! **Deleting.** Everything that could open a content is stored wrapped by the key-encryption key. Deleting a
 //! submission deletes the wrapped key of its segments in one transaction (`secure_delete` overwrites the freed bytes
-//! with zeros); then the write-ahead log is copied into the file and cut to nothing. [`Command::Delete`] is answered
-//! after that: a caller that has the answer, also [`Outcome::Nothing`], may rely on it that no file of the database holds
-//! a deleted key. The ciphertext, worthless by then, is cleared away in pieces by [`Command::Sweep`]. What a disk keeps
-//! of overwritten blocks is still wrapped.
+//! with zeros); then the write-ahead log is copied into the file and cut to nothing. [`Command::Delete`] is answered when
+//! it is durable, [`Command::Cut`] when the log is cut: a caller that has the second answer after the first, also after
+//! [`Outcome::Nothing`], may rely on it that no file of the database holds a deleted key. The ciphertext, worthless by
+//! then, is cleared away in pieces by [`Command::Sweep`]. What a disk keeps of overwritten blocks is still wrapped.
 //!
 //! A program that reads the database, such as a backup, keeps the log from being cut. Then the writer serves others and
 //! tries again a few times a second, busy or idle, until it succeeds; so long the submission is gone for everybody who
-//! asks this store, but the deletion is not answered. After a stop or a crash in between, the caller has no answer, and
-//! the next start cuts the log. Keys of ended tickets leave the log in the same way; [`Command::EndTickets`] is answered
-//! at once. The key of a discarded attempt stays in the log until it is cut for another reason or written over.
+//! asks this store, but [`Command::Cut`] is not answered. After a stop or a crash in between, the caller has no answer, and
+//! the next start cuts the log. Keys of ended tickets leave the log in the same way; nobody waits for that. The key of a
+//! discarded attempt stays in the log until it is cut for another reason or written over.
 
 mod apply;
 mod command;

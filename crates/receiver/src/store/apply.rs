@@ -70,6 +70,8 @@ fn one(session: &mut Session, command: &Command) -> Applied {
         Command::Discard { ticket, attempt } => removal::discard_attempt(connection, *ticket, *attempt),
         Command::Summarise(summaries) => summarise(connection, summaries),
         Command::Delete(id) => removal::delete(connection, *id),
+        // The writer keeps its answer back until the log is cut.
+        Command::Cut => Ok(Outcome::Done),
         Command::EndTickets { before, except } => removal::end_tickets(connection, *before, except),
         Command::Sweep => removal::sweep(connection),
         Command::SetMeta { name, value } => set_meta(connection, name, value),

@@ -29,9 +29,11 @@ pub enum Command {
     },
     /// What was found in submissions.
     Summarise(Vec<Summary>),
-    /// Shreds a submission and revokes its ticket; an unused ticket is revoked. Answered when no file of the database holds
-    /// a deleted key, also if there is nothing of that name any more.
+    /// Shreds a submission and revokes its ticket; an unused ticket is revoked. Until the next [`Command::Cut`] is
+    /// answered, files of the database may still hold the keys.
     Delete(TicketId),
+    /// Changes nothing: answered when no file of the database holds a key that was deleted before.
+    Cut,
     /// Deletes the keys of tickets whose validity ended before this time, and what is unfinished of them.
     EndTickets {
         /// End of validity, exclusive.
@@ -88,6 +90,7 @@ impl Command {
             Self::Discard { .. } => "discard",
             Self::Summarise(_) => "summarise",
             Self::Delete(_) => "delete",
+            Self::Cut => "cut",
             Self::EndTickets { .. } => "end",
             Self::Sweep => "sweep",
             Self::SetMeta { .. } => "meta",
@@ -105,7 +108,7 @@ impl Command {
 
     /// Whether its answer promises that no file holds what was deleted.
     pub(super) fn waits_for_cut(&self, answer: &Result<Outcome, StoreError>) -> bool {
-        matches!((self, answer), (Self::Delete(_), Ok(_)))
+        matches!((self, answer), (Self::Cut, Ok(_)))
     }
 
     /// Memory that it holds, roughly, in bytes.

@@ -257,6 +257,7 @@ async fn deleting_shreds_the_keys_in_every_file() {
     let outcome = office.store.write(Command::Delete(TicketId([1; 16]))).await.unwrap();
     let Outcome::Deleted(routes) = outcome else { panic!("{outcome:?}") };
     assert_eq!(routes.len(), 2);
+    assert_eq!(office.store.write(Command::Cut).await.unwrap(), Outcome::Done);
     assert!(!office.holds(WRAPPED_KEY), "the wrapped key is still in a file");
     assert!(!office.holds(ONE_TIME_KEY), "the one-time key is still in a file");
     assert!(!office.holds(b"REFERENCE-SEALED"), "the reference is still in a file");

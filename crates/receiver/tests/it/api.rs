@@ -1,10 +1,12 @@
 //! The local API over a real Unix socket and a real port.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
+use futures::FutureExt as _;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_receiver::config::{Loopback, UnixSocket};
-use schleuse_receiver::{Config, Handle, MAX_COUNT};
+use schleuse_receiver::{Config, Handle, MAX_COUNT, MintRequest};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -94,6 +96,40 @@ async fn a_submission_is_asked_for_listed_read_and_deleted() {
     assert_eq!((&view["office"], &view["links"][0]["up"]), (&json!("ga-koeln"), &json!(true)));
     soon(office.shutdown()).await;
     assert!(!network.path("api.sock").exists(), "the socket stays behind");
+}
+
+/// Whoever asks for a deletion may go away before it is answered, and a program that reads the database may keep the
+/// answer back: the inner proxy is told all the same.
+#[tokio::test]
+async fn tokens_of_the_deleted_are_reported_whoever_waits() {
+    let network = Network::new().await;
+    let office = office(&network).await;
+    let ticket = office.mint(&MintRequest::default()).await.unwrap();
+    assert!(office.delete(ticket.body().id).now_or_never().is_none(), "nobody goes away: the test shows nothing");
+    let nonce = ticket.body().routes[0].token.nonce;
+    until(|| async { network.inner.used().contains(&nonce).then_some(()) }).await;
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_waits_for_a_backup_does_not_hold_up_the_stop() {
+    let network = Network::new().await;
+    let mut config = config(&network);
+    config.limits.drain = Duration::from_secs(3600);
+    let office = network.office_with(config).await;
+    let ticket = office.mint(&MintRequest::default()).await.unwrap();
+    let backup = rusqlite::Connection::open(network.path("office.sqlite")).unwrap();
+    backup.execute_batch("BEGIN; SELECT count(*) FROM ticket").unwrap();
+    let request = format!("DELETE /v1/submissions/{}", ticket.body().id);
+    let deletion = async { json_on_socket(&network, &request, &Value::Null).await };
+    let stop = async {
+        let nonce = ticket.body().routes[0].token.nonce;
+        until(|| async { network.inner.used().contains(&nonce).then_some(()) }).await;
+        soon(office.shutdown()).await;
+    };
+    let ((status, error), ()) = tokio::join!(deletion, stop);
+    assert_eq!((status, &error["error"]), (503, &json!("store-unavailable")), "{error}");
+    backup.execute_batch("COMMIT").unwrap();
 }
 
 #[tokio::test]

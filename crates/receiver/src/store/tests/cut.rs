@@ -33,29 +33,32 @@ async fn gone(office: &Fixture, key: &[u8]) {
 }
 
 #[tokio::test]
-async fn a_deletion_is_answered_when_its_key_is_in_no_file_and_holds_up_nobody() {
+async fn a_cut_is_answered_when_deleted_keys_are_in_no_file_and_holds_up_nobody() {
     let office = Fixture::new().await;
     office.mint(1).await;
     office.submit(1, 2).await;
     let backup = backup(&office);
-    let mut deletions = Vec::new();
-    for _ in 0..2 {
-        deletions.push(office.store.push(vec![Command::Delete(SUBMISSION)], Company::Unexpected).await.unwrap());
+    let mut cuts = Vec::new();
+    for found in [true, false] {
+        let outcome = soon(office.store.write(Command::Delete(SUBMISSION))).await.unwrap();
+        assert_eq!(matches!(outcome, Outcome::Deleted(_)), found, "{outcome:?}");
+        cuts.push(office.store.push(vec![Command::Cut], Company::Unexpected).await.unwrap());
     }
     for number in 2..10 {
         soon(office.mint(number)).await;
     }
     assert!(office.store.submission(SUBMISSION).await.unwrap().is_none(), "it is deleted for whoever asks");
     assert!(office.holds(WRAPPED_KEY), "the backup does not keep the log: the test shows nothing");
-    for deletion in &mut deletions {
-        assert_eq!(deletion.try_recv().unwrap_err(), TryRecvError::Empty, "answered while the key was in a file");
+    for cut in &mut cuts {
+        assert_eq!(cut.try_recv().unwrap_err(), TryRecvError::Empty, "answered while the key was in a file");
     }
     backup.execute_batch("COMMIT").unwrap();
     // No other command comes by.
-    let outcomes = soon(futures::future::try_join_all(deletions)).await.unwrap();
+    let outcomes = soon(futures::future::try_join_all(cuts)).await.unwrap();
     assert!(!office.holds(WRAPPED_KEY), "the wrapped key is still in a file");
-    assert!(matches!(outcomes[0][..], [Ok(Outcome::Deleted(_))]), "{outcomes:?}");
-    assert!(matches!(outcomes[1][..], [Ok(Outcome::Nothing)]), "{outcomes:?}");
+    for outcome in outcomes {
+        assert!(matches!(outcome[..], [Ok(Outcome::Done)]), "{outcome:?}");
+    }
 }
 
 #[tokio::test]
@@ -77,9 +80,10 @@ async fn what_a_stop_left_in_the_log_is_cut_at_the_next_start() {
     office.mint(1).await;
     office.submit(1, 2).await;
     let backup = backup(&office);
-    let deletion = office.store.push(vec![Command::Delete(SUBMISSION)], Company::Unexpected).await.unwrap();
+    soon(office.store.write(Command::Delete(SUBMISSION))).await.unwrap();
+    let cut = office.store.push(vec![Command::Cut], Company::Unexpected).await.unwrap();
     // It stays open, so that the engine does not clear the log away with the last connection.
-    let (stopped, ()) = tokio::join!(deletion, office.store.close());
+    let (stopped, ()) = tokio::join!(cut, office.store.close());
     assert!(stopped.is_err(), "answered while the key was in a file");
     backup.execute_batch("COMMIT").unwrap();
     assert!(office.holds(WRAPPED_KEY));

@@ -28,6 +28,7 @@ pub(super) struct Cut {
     /// When it is tried next; `None` if nothing was deleted since it was cut.
     due: Option<Instant>,
     failed: u32,
+    /// One for each caller that still waits: there are no more than open requests.
     held: Vec<Held>,
 }
 
@@ -64,10 +65,12 @@ impl Cut {
         }
         self.due = Some(Instant::now() + AGAIN);
         self.failed = self.failed.saturating_add(1);
+        // Readers may stay for hours: who has gone meanwhile is forgotten.
+        self.held.retain(|(answer, _)| !answer.is_closed());
         if self.failed == NOTED {
             tracing::warn!(
                 database = %database.display(),
-                "deleted keys are still in the database's log, and deletions are not answered: {}",
+                "deleted keys may still be in the database's log, and deletions are not answered: {}",
                 match cut {
                     Ok(_) => "another program reads the database: let it end".to_owned(),
                     Err(error) => describe(error),
@@ -84,4 +87,26 @@ pub(super) fn truncate(connection: &Connection) -> rusqlite::Result<bool> {
     let cut = engine::truncate_log(connection);
     connection.busy_timeout(BUSY)?;
     cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_gone_is_not_kept_while_the_log_cannot_be_cut() {
+        let mut cut = Cut::new();
+        let (held, mut waiting): (Vec<Held>, Vec<_>) = (0..3)
+            .map(|_| {
+                let (answer, waiting) = oneshot::channel();
+                ((answer, Answers::new()), waiting)
+            })
+            .unzip();
+        held.into_iter().for_each(|answer| cut.hold(answer));
+        waiting.remove(1);
+        assert!(cut.tried(&Ok(false), Path::new("office.sqlite")).is_empty(), "answered before the log was cut");
+        assert_eq!(cut.held.len(), 2);
+        assert_eq!(cut.tried(&Ok(true), Path::new("office.sqlite")).len(), 2);
+        assert!(cut.wait().is_none());
+    }
 }
