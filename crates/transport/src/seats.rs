@@ -22,7 +22,7 @@ impl Seats {
         Some(Seat(self.clone()))
     }
 
-    /// Whether three quarters are taken: then nobody should sit on one without using it.
+    /// Whether more than three quarters are taken: then nobody should sit on one without using it.
     pub fn are_scarce(&self) -> bool {
         self.taken.load(Ordering::Relaxed) > self.most - self.most / 4
     }

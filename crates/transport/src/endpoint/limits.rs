@@ -32,10 +32,9 @@ pub struct Limits {
     pub datagram: u16,
 }
 
-/// Largest datagram on links: everybody accepts it, and all but inner proxies send it. Those keep to 4,000, because quinn
-/// keeps a buffer of the largest datagram per connection, and they have thousands of idle ones. Where the path has jumbo
-/// frames (9,000 bytes), a small submission is one packet. quinn hands the kernel up to ten datagrams at a time, which
-/// together must stay below 64 KiB.
+/// Largest datagram on links: everybody accepts it, and all but inner proxies send it, which have thousands of idle
+/// connections, each with a buffer of the largest datagram sent. Where the path has jumbo frames (9,000 bytes), a small
+/// submission is one packet. quinn hands the kernel up to ten datagrams at a time, which together must stay below 64 KiB.
 pub(super) const LARGEST_DATAGRAM: u16 = 6_500;
 /// Datagrams that may be on their way before the first acknowledgement. quinn's own number of bytes would be only two
 /// large ones; and for want of room it would not even send that a connection is closed.
