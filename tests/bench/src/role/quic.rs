@@ -33,7 +33,7 @@ pub(super) fn client(keys: &Path) -> Result<Endpoint> {
     let mut config = ClientConfig::new(Arc::new(tls::sender(&roots)?));
     let mut transport = TransportConfig::default();
     // Idle connections stay, as the network's do.
-    transport.keep_alive_interval(Some(std::time::Duration::from_secs(4)));
+    transport.keep_alive_interval(schleuse_transport::endpoint::Limits::LINK.keep_alive);
     config.transport_config(Arc::new(transport));
     endpoint.set_default_client_config(config);
     Ok(endpoint)
