@@ -104,7 +104,7 @@ impl Network {
         let outers = proxies(issue("outer", Role::Outer, plan.outers), &programs.outer, &mut addresses);
         let inners = proxies(issue("inner", Role::Inner, plan.inners), &programs.inner, &mut addresses);
         let mut network = Self {
-            offices: issue("ga", Role::Office, plan.offices).into_iter().map(Office::new).collect(),
+            offices: issue("office", Role::Office, plan.offices).into_iter().map(Office::new).collect(),
             vendors: issue("vendor", Role::Vendor, plan.vendors),
             played: issue("played", Role::Office, plan.played_offices),
             barred: TestMember::issue(&authority, root, BARRED, Role::Vendor, validity),

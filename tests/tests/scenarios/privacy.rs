@@ -7,9 +7,11 @@ use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use schleuse_payload::generate::guest_list;
-use schleuse_tests::hostile::Conduct;
+use schleuse_protocol::wire::frame::FrameType;
+use schleuse_tests::hostile::{Conduct, Recorded};
 use schleuse_tests::network::{Network, Proxy};
 use schleuse_tests::search::Words;
+use schleuse_tests::wait::{SOON, until};
 use schleuse_tests::wire::encode_all;
 use serde_json::json;
 
@@ -93,7 +95,7 @@ fn proxies_do_not_know_what_they_carry_nor_both_ends_of_it() {
     let secrets = deliver(&network);
     let office = network.office(0).member();
     let (content, vendor, kind) = (secrets.words(), Words::new().text("vendor-1"), Words::new().text("guest-list"));
-    let office_id = Words::new().text("ga-1").bytes("office's key", &office.entry.fingerprints[0].0);
+    let office_id = Words::new().text("office-1").bytes("office's key", &office.entry.fingerprints[0].0);
 
     // The outer proxy knows neither content nor vendor nor office.
     for (words, what) in [(&content, "content"), (&kind, "kind"), (&vendor, "vendor"), (&office_id, "office")] {
@@ -130,9 +132,12 @@ fn proxies_do_not_know_what_they_carry_nor_both_ends_of_it() {
 
 /// The address of the sender, which an outer proxy logs at debug level.
 fn sender_in_log(outer: &Proxy) -> String {
-    let log = outer.daemon.log();
-    let from = log.find("sender: 127.0.0.1:").expect("the stream stands in the log") + "sender: ".len();
-    log[from..].split(',').next().expect("a list of fields").to_owned()
+    until("the stream stands in the log", SOON, || {
+        let log = outer.daemon.log();
+        let from = log.find("sender: 127.0.0.1:")? + "sender: ".len();
+        // The line may be half written.
+        log[from..].split_once(',').map(|(sender, _)| sender.to_owned())
+    })
 }
 
 /// How often a word stands in a proxy's memory.
@@ -147,7 +152,7 @@ fn the_recorded_traffic_of_no_hop_tells_anything() {
     let network = Network::of(1, 1, 1, 1).tapped().start();
     let secrets = deliver(&network);
     let (outer, inner) = (network.outer(0), network.inner(0));
-    let words = secrets.words().text("vendor-1").text("ga-1").text("ga-1.schleuse.internal");
+    let words = secrets.words().text("vendor-1").text("office-1").text("office-1.schleuse.internal");
     for (dialler, listener) in [("sender", outer), ("outer", inner), ("office", inner)] {
         let seen = network.tap(dialler, listener).seen();
         let bytes: usize = seen.iter().map(|datagram| datagram.bytes.len()).sum();
@@ -166,12 +171,11 @@ fn what_an_inner_proxy_holds_in_its_hands_tells_nothing() {
     proxy.conduct(Conduct::Honest);
     network.start();
     let secrets = deliver(&network);
-    let recorded = schleuse_tests::wait::until("the stream is recorded", schleuse_tests::wait::SOON, || {
-        proxy.recorded().into_iter().next()
-    });
+    let is_whole = |stream: &Recorded| stream.frames.last().is_some_and(|frame| frame.frame_type == FrameType::Final);
+    let recorded = until("the stream is recorded", SOON, || proxy.recorded().into_iter().find(is_whole));
     let bytes = encode_all(&recorded.frames);
     assert!(bytes.len() > 10_000, "the list did not pass here");
-    assert_eq!(secrets.words().text("vendor-1").text("ga-1").find(&bytes), nothing());
+    assert_eq!(secrets.words().text("vendor-1").text("office-1").find(&bytes), nothing());
     // The way to tell: it has the token's nonce and the office.
     assert_eq!(recorded.office, network.office(0).member().id);
     let nonce = HEXLOWER.encode(&recorded.nonce.0);

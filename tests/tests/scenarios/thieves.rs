@@ -4,15 +4,22 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use quinn::{RecvStream, SendStream};
+use schleuse_protocol::limits::HEADER_TIMEOUT;
 use schleuse_protocol::wire::reply::{Reason, Reply};
 use schleuse_tests::network::Network;
 use schleuse_tests::sealed::{Declared, Sealed, open};
-use schleuse_tests::wait::SOON;
+use schleuse_tests::wait::{SOON, until_true};
 use schleuse_tests::wire::{Dialled, Outcome, dial_as_sender, encode_all, outcome};
 use serde_json::json;
 
 /// As many streams as one connection and one token may have.
 const STREAMS: usize = 4;
+
+/// What silent streams do is seen as long as they are borne. `attempt` says whether it has seen all of it by then: on a
+/// machine that stands still for so long it may be too late.
+fn while_they_are_borne(attempt: impl Fn() -> bool) {
+    assert!((0..3).any(|_| attempt()), "three times it took longer than a silent stream is borne");
+}
 
 /// Opens streams that show this header and then say nothing.
 async fn open_silent_streams(dialled: &Dialled, header: &[u8], count: usize) -> Vec<(SendStream, RecvStream)> {
@@ -76,6 +83,10 @@ impl<'a> Crowd<'a> {
 /// keep nobody out, and there are never more of them than places.
 #[test]
 fn silent_streams_with_valid_tokens_keep_nobody_out() {
+    while_they_are_borne(a_crowd_keeps_nobody_out);
+}
+
+fn a_crowd_keeps_nobody_out() -> bool {
     let (may_send, places) = (16, 64);
     let network = Network::of(1, 1, 1, 1).receiver_limits(&format!("max_streams = {may_send}")).start();
     let office = network.office(0);
@@ -92,37 +103,48 @@ fn silent_streams_with_valid_tokens_keep_nobody_out() {
         network.send(0, ticket, "honest").unwrap();
     }
     println!("five honest contents beside {silent} silent streams after {:?}", since.elapsed());
-    assert_eq!(crowd.endings.try_iter().next(), None, "all are there yet");
+    let none_of_them = crowd.endings.try_iter().next();
     assert_eq!(office.inbox().len(), 5);
 
     crowd.join(too_many);
     let endings: Vec<_> = (0..refused).map(|_| crowd.endings.recv_timeout(SOON).expect("no place")).collect();
+    let nobody_else = crowd.endings.try_iter().next();
     println!("{refused} refused after {:?}", since.elapsed());
-    // Those that are given up after 10 s are told 0x5301.
+    // Those that are given up then are told 0x5301.
+    if since.elapsed() >= HEADER_TIMEOUT {
+        return false;
+    }
+    assert_eq!(none_of_them, None, "all are there yet");
     assert_eq!(endings, vec![Outcome::Reset(0x5302); refused]);
-    assert_eq!(crowd.endings.try_iter().next(), None, "as many as there are places are not refused");
+    assert_eq!(nobody_else, None, "as many as there are places are not refused");
 
     // With the crowd its places are free.
     drop(crowd);
     network.send(0, &honest[5], "honest").unwrap();
+    true
 }
 
 /// Through two outer proxies: the office hears of no more than four streams of a token at a time.
 #[test]
 fn streams_of_one_token_beyond_four_end_at_the_inner_proxy() {
+    while_they_are_borne(four_streams_of_one_token_go_on);
+}
+
+fn four_streams_of_one_token_go_on() -> bool {
     let network = Network::of(2, 1, 1, 1).start();
     let office = network.office(0);
     let ticket = office.mint(&[]);
     let stolen = open(&ticket.body().routes[0]);
     let roots = network.roots();
     let addresses = [network.outer(0).address, network.outer(1).address];
-    let outcomes = network.background().run(async move {
+    let (took, outcomes) = network.background().run(async move {
         let dialled = [
             dial_as_sender(addresses[0], "outer-1", &roots).await,
             dial_as_sender(addresses[1], "outer-2", &roots).await,
         ];
         let mut held = Vec::new();
         let mut outcomes = Vec::new();
+        let since = Instant::now();
         for stream in 0..12 {
             let (mut send, mut recv) = dialled[stream % 2].connection.open_bi().await.expect("a stream");
             send.write_all(&stolen).await.expect("the header is taken");
@@ -132,16 +154,22 @@ fn streams_of_one_token_beyond_four_end_at_the_inner_proxy() {
             outcomes.push(ended.unwrap_or(Outcome::Silence));
             held.push((send, recv));
         }
-        outcomes
+        (since.elapsed(), outcomes)
     });
+    if took >= HEADER_TIMEOUT {
+        return false;
+    }
     let (first, rest) = outcomes.split_at(STREAMS);
     assert_eq!(first, vec![Outcome::Silence; STREAMS]);
     assert_eq!(rest, vec![Outcome::Reset(0x5302); 8]);
     // The office would refuse them as well, but has not seen them: what it ends is "Broken" in the proxy's log.
-    assert_eq!(network.inner(0).daemon.log().matches("ending: Unavailable").count(), 8);
+    let refused = || network.inner(0).daemon.log().matches("ending: Unavailable").count();
+    until_true("the inner proxy says so", SOON, || refused() >= 8);
+    assert_eq!(refused(), 8);
     // The thief is gone; the ticket is as good as before.
     network.send(0, &ticket, "honest").unwrap();
     assert_eq!(office.read(&ticket).unwrap(), b"honest");
+    true
 }
 
 /// Connections without a valid token, each with a stream that never gets further than its header.
