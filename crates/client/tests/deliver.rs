@@ -13,6 +13,8 @@ use schleuse_protocol::wire::reply::Reason;
 use support::{Act, Net, VENDOR, Wire, id, sample};
 
 const DELIVER: fn(usize) -> Act = |_| Act::Deliver;
+/// Shorter than an address is dialled and a connection may be idle, longer than a busy machine takes for anything else.
+const AT_ONCE: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn a_content_of_every_kind_arrives_and_its_receipt_proves_it() {
@@ -152,7 +154,7 @@ async fn an_outer_proxy_that_does_not_answer_costs_a_moment_only() {
     for _ in 0..6 {
         let begun = Instant::now();
         net.client().send(&net.ticket(), sample(10)).await.unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     }
 }
 
@@ -170,6 +172,6 @@ async fn a_proxy_that_dies_silently_is_left_at_once() {
     wire.cut();
     let begun = Instant::now();
     client.send(&net.ticket(), sample(10)).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     assert_eq!((first.streams(), second.streams()), (1, 1));
 }

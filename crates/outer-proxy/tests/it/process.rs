@@ -1,8 +1,9 @@
 //! A daemon as a process of its own.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A running daemon; killed when dropped.
 pub(crate) struct Daemon(Child);
@@ -75,8 +76,11 @@ pub(crate) fn version_with_help(program: &str, words: &[&str]) -> String {
     ask("--version")
 }
 
-/// An address on loopback that nobody listens at.
+/// An address on loopback that nobody else uses, not even for a moment: another one at each call, with a port below those
+/// that the system hands out.
 pub(crate) fn free_address() -> SocketAddr {
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
-    socket.local_addr().expect("an address")
+    static COUNTER: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let last = COUNTER.fetch_add(1, Ordering::Relaxed);
+    SocketAddr::from(([127, high % 250 + 1, low, last], 4433))
 }

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::peers::{PATIENCE, id, next_stream, soon};
 use crate::pki::Pki;
+use crate::process::free_address;
 
 /// An outer proxy, an inner proxy that it is linked with, and a sender.
 pub(crate) struct Network {
@@ -92,7 +93,7 @@ pub(crate) struct FakeInner {
 impl FakeInner {
     pub(crate) fn listen(pki: &Pki, name: &str) -> Self {
         pki.issue(name);
-        Self::at(pki, name, ([127, 0, 0, 1], 0).into())
+        Self::at(pki, name, free_address())
     }
 
     /// With the certificate that was issued already.
