@@ -13,6 +13,7 @@ mod happy_path;
 mod idle;
 mod large;
 mod misconfiguration;
+mod narrow;
 mod privacy;
 mod restart;
 mod samples;
