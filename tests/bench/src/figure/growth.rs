@@ -33,11 +33,12 @@ pub(super) fn measure(bench: &mut Bench) -> Result<()> {
     window(bench, &network, &mut vendors)?;
     let mut runs: Vec<(usize, Vec<Throughput>)> = Vec::new();
     let empty = network.inner.memory()?.now;
-    let mut grown = 0.0;
+    let (mut grown, mut linking) = (0.0, 0.0);
     for &offices in bench.plan.stages {
-        let before = network.inner.memory()?.now;
+        let (before, spent) = (network.inner.memory()?.now, network.inner.cpu_time()?);
         run_silent(&mut crowd, &Order::Connect { connections: offices - 1 })?;
         grown += network.inner.memory()?.now - before;
+        linking += (network.inner.cpu_time()? - spent).as_secs_f64();
         runs.push((offices, window(bench, &network, &mut vendors)?));
     }
     drop(crowd);
@@ -54,13 +55,15 @@ pub(super) fn measure(bench: &mut Bench) -> Result<()> {
         Spread::exactly(empty / 1024.0),
     );
     #[allow(clippy::cast_precision_loss)]
-    let each = grown / (most - 1).max(1) as f64;
+    let linked = (most - 1).max(1) as f64;
+    let what = "CPU time of the inner proxy for an office that links: handshake, certificates, hello";
+    bench.report.fact("Growth", what, "µs", Spread::exactly(linking / linked * 1e6));
     drop((vendors, network));
     let naive = naive_idle(bench, most.min(NAIVE_CONNECTIONS))?;
     let row = Row::new(
         format!("inner proxy, memory of an idle office connection, {most} offices"),
         "KiB",
-        Spread::exactly(each),
+        Spread::exactly(grown / linked),
     )
     .against("quinn's own idle connection", Spread::exactly(naive))
     .aim(Aim::AtMost(40.0));
