@@ -62,6 +62,8 @@ pub(crate) enum Order {
     Garbage(ClosedLoop),
     /// So many idle connections in all.
     Connect { connections: usize },
+    /// Each of the idle connections is about to be lost: it is dialled again, as offices do.
+    Relink,
 }
 
 /// See [`Order::Closed`].

@@ -1,8 +1,8 @@
 //! The same load in a growing network, and what its idle connections take.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::generator;
 use super::throughput::IN_FLIGHT;
@@ -10,7 +10,7 @@ use crate::bench::{Bench, CONNECTIONS, Throughput, run_closed, run_silent};
 use crate::child::Child;
 use crate::net::{Network, Size};
 use crate::report::{Aim, Row};
-use crate::role::{Order, Role};
+use crate::role::{Order, Role, Said};
 use crate::stats::Spread;
 use crate::usage;
 
@@ -24,7 +24,8 @@ const GONE: Duration = Duration::from_secs(16);
 
 pub(super) fn measure(bench: &mut Bench) -> Result<()> {
     let most = bench.plan.most_offices();
-    let network = Network::start(&bench.programs, Size { vendors: CONNECTIONS, crowd: (most - 1).min(MOST_OFFICES) })?;
+    let mut network =
+        Network::start(&bench.programs, Size { vendors: CONNECTIONS, crowd: (most - 1).min(MOST_OFFICES) })?;
     let mut vendors = generator(&network, "directory.json", CONNECTIONS)?;
     let target = network.inner_address;
     let mut crowd = Child::start(&Role::OfficeCrowd { root: network.root().to_owned(), target })?;
@@ -41,6 +42,7 @@ pub(super) fn measure(bench: &mut Bench) -> Result<()> {
         linking += (network.inner.cpu_time()? - spent).as_secs_f64();
         runs.push((offices, window(bench, &network, &mut vendors)?));
     }
+    restart(bench, &mut network, &mut crowd, most)?;
     drop(crowd);
     std::thread::sleep(GONE);
     let alone = window(bench, &network, &mut vendors)?;
@@ -68,6 +70,18 @@ pub(super) fn measure(bench: &mut Bench) -> Result<()> {
     .against("quinn's own idle connection", Spread::exactly(naive))
     .aim(Aim::AtMost(40.0));
     bench.report.rows.push(row);
+    Ok(())
+}
+
+/// Kills the inner proxy and starts it again: how long its offices take to be back. They notice at their next keep-alive,
+/// or when they send something.
+fn restart(bench: &mut Bench, network: &mut Network, crowd: &mut Child, offices: usize) -> Result<()> {
+    crowd.tell(&Order::Relink)?;
+    network.inner.restart()?;
+    let since = Instant::now();
+    let Said::Idle = crowd.hear()? else { bail!("the crowd is not back") };
+    let what = format!("killed inner proxy that is started again: until {offices} offices are linked");
+    bench.report.fact("Growth", what, "s", Spread::exactly(since.elapsed().as_secs_f64()));
     Ok(())
 }
 

@@ -23,8 +23,7 @@ pub(super) fn write(root: &Path, outer: SocketAddr, inner: SocketAddr, members: 
     );
     let inner_text = format!(
         "{}directory = \"../directory.json\"\nroot_keys = \"../root-keys.toml\"\n\n\
-         [limits]\nconnections = 20000\nhandshakes_per_second = 100000\nhandshake_burst = 100000\n\
-         tokens_per_second = 1000000\ntoken_burst = 1000000\n\
+         [limits]\nconnections = 20000\ntokens_per_second = 1000000\ntoken_burst = 1000000\n\
          used_nonces_per_office = 100000\n",
         proxy(INNER, inner)
     );

@@ -72,6 +72,8 @@ pub(crate) struct Daemon {
     name: &'static str,
     process: Child,
     log: PathBuf,
+    /// How it is started again.
+    command: Command,
 }
 
 impl Daemon {
@@ -79,17 +81,25 @@ impl Daemon {
     pub(super) fn start(root: &Path, program: &Path, name: &'static str, arguments: &[&str]) -> Result<Self> {
         let log = root.join(name).join("log");
         let said = File::create(&log)?;
-        let process = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .arg("--config")
             .arg(root.join(name).join("config.toml"))
             .env("SCHLEUSE_LOG", "info")
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
-            .stderr(said)
-            .spawn()
-            .with_context(|| format!("{}", program.display()))?;
-        Ok(Self { name, process, log })
+            .stderr(said);
+        let process = command.spawn().with_context(|| format!("{}", program.display()))?;
+        Ok(Self { name, process, log, command })
+    }
+
+    /// Kills it and starts it again.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        self.process = self.command.spawn().context(self.name)?;
+        Ok(())
     }
 
     /// Waits until it has said something so many times.

@@ -3,12 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use quinn::{ClientConfig, Connection, Endpoint, SendStream};
-use schleuse_protocol::limits::VERSION;
+use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::OfficeToInner;
+use schleuse_transport::backoff::Backoff;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::framed::write_message;
 use schleuse_transport::tls::{self, Identity, Roots};
@@ -19,13 +21,15 @@ use crate::net::{CROWD_FILE, CrowdKeys, INNER};
 
 /// Handshakes at a time: fewer than make a listener ask for a proof of address.
 const AT_A_TIME: usize = 16;
+/// First and longest delay before an office dials again, as in the receiver.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 /// Plain quinn.
 pub(super) async fn naive(keys: &Path, target: SocketAddr) -> Result<()> {
     let endpoint = quic::client(keys)?;
-    hold(|_| {
+    hold(move |_| {
         let endpoint = endpoint.clone();
-        async move { quic::connect(&endpoint, target, quic::NAME).await }
+        async move { Ok(Idle { connection: quic::connect(&endpoint, target, quic::NAME).await?, _control: None }) }
     })
     .await
 }
@@ -39,7 +43,7 @@ pub(super) async fn offices(root: &Path, target: SocketAddr) -> Result<()> {
     let configs = Arc::new(configs);
     let first = configs.first().context("a crowd of nobody")?.clone();
     let endpoint = dial_only(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), first)?;
-    hold(|number| {
+    hold(move |number| {
         let (endpoint, configs) = (endpoint.clone(), configs.clone());
         // With more connections than offices, some offices have several.
         async move { office(&endpoint, configs[number % configs.len()].clone(), target).await }
@@ -52,24 +56,37 @@ fn office_config(roots: &Roots, keys: &CrowdKeys) -> Result<ClientConfig> {
     Ok(client_config(tls::link(roots, &identity)?, &Limits::LINK))
 }
 
-async fn office(endpoint: &Endpoint, config: ClientConfig, target: SocketAddr) -> Result<(Connection, SendStream)> {
+/// A connection that is kept, with what must stay open on it.
+struct Idle {
+    connection: Connection,
+    _control: Option<SendStream>,
+}
+
+async fn office(endpoint: &Endpoint, config: ClientConfig, target: SocketAddr) -> Result<Idle> {
     let connection = endpoint.connect_with(config, target, &tls::server_name(INNER))?.await?;
     let (mut control, _) = connection.open_bi().await?;
     write_message(&mut control, FrameType::Control, &OfficeToInner::Hello(VERSION)).await?;
-    Ok((connection, control))
+    Ok(Idle { connection, _control: Some(control) })
 }
 
 /// Adds connections as ordered and keeps them all.
-async fn hold<T, F>(connect: impl Fn(usize) -> F) -> Result<()>
+async fn hold<F>(connect: impl Fn(usize) -> F + Clone + Send + 'static) -> Result<()>
 where
-    T: Send + 'static,
-    F: Future<Output = Result<T>> + Send + 'static,
+    F: Future<Output = Result<Idle>> + Send + 'static,
 {
     let mut held = Vec::new();
     let mut orders = orders();
     say(&Said::Ready { address: None })?;
     while let Some(order) = orders.recv().await {
-        let Order::Connect { connections } = order else { bail!("a crowd only connects") };
+        let connections = match order {
+            Order::Connect { connections } => connections,
+            Order::Relink => {
+                held = relink(held, &connect).await?;
+                say(&Said::Idle)?;
+                continue;
+            }
+            _ => bail!("a crowd only connects"),
+        };
         let mut dialling = JoinSet::new();
         for number in held.len()..connections {
             if dialling.len() == AT_A_TIME
@@ -85,4 +102,30 @@ where
         say(&Said::Idle)?;
     }
     Ok(())
+}
+
+/// Waits until every connection is lost and there again.
+async fn relink<F>(held: Vec<Idle>, connect: &(impl Fn(usize) -> F + Clone + Send + 'static)) -> Result<Vec<Idle>>
+where
+    F: Future<Output = Result<Idle>> + Send + 'static,
+{
+    let mut offices = JoinSet::new();
+    for (number, idle) in held.into_iter().enumerate() {
+        let connect = connect.clone();
+        offices.spawn(async move {
+            idle.connection.closed().await;
+            let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+            loop {
+                tokio::time::sleep(backoff.next_delay()).await;
+                if let Ok(Ok(linked)) = tokio::time::timeout(HEADER_TIMEOUT, connect(number)).await {
+                    return linked;
+                }
+            }
+        });
+    }
+    let mut linked = Vec::with_capacity(offices.len());
+    while let Some(office) = offices.join_next().await {
+        linked.push(office?);
+    }
+    Ok(linked)
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(keys: &Path, target: SocketAddr, name: &str, connections
                 let job = Garbage { connections: job.connections.clone(), content: garbage::stream() };
                 load::closed(job, order, begins, ends).await?;
             }
-            Order::Connect { .. } => bail!("connections are not held here"),
+            Order::Connect { .. } | Order::Relink => bail!("connections are not held here"),
         }
         say(&Said::Idle)?;
     }

@@ -42,7 +42,7 @@ pub(super) async fn run(root: &Path, directory: &str, vendors: usize) -> Result<
             Order::Bulk { bytes } => say(&Said::TookSeconds(bulk(&work.clients[0], &socket, bytes).await?))?,
             // One submission of every vendor; their connections stay.
             Order::Connect { .. } => once_each(&work, &socket).await?,
-            Order::Garbage(_) => bail!("vendors send no garbage"),
+            Order::Garbage(_) | Order::Relink => bail!("vendors send no garbage and hold nothing"),
         }
         say(&Said::Idle)?;
     }
