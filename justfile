@@ -37,9 +37,13 @@ bench *ARGS:
 simulate SEED:
     SIMULATION_SEED={{SEED}} SIMULATION_TRACE=1 cargo test -p schleuse-tests --test simulation -- --nocapture
 
-# Fuzz one target (needs a nightly toolchain and cargo-fuzz); `just fuzz wire`
+# Fuzz one target (needs cargo-fuzz and a C++ compiler); `just fuzz wire -max_total_time=150`. What it finds stays in target/fuzz
 fuzz TARGET *ARGS:
-    cd tests/fuzz && cargo +nightly fuzz run {{TARGET}} {{ARGS}}
+    mkdir -p target/fuzz/corpus/{{TARGET}} target/fuzz/artifacts/{{TARGET}}
+    cp Cargo.lock tests/fuzz/Cargo.lock
+    cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none --target-dir target/fuzz {{TARGET}} \
+        target/fuzz/corpus/{{TARGET}} tests/fuzz/corpus/{{TARGET}} -- \
+        -artifact_prefix=target/fuzz/artifacts/{{TARGET}}/ -timeout=10 {{ARGS}}
 
 # The example certificates anew
 certs-example:
