@@ -170,6 +170,8 @@ async fn killed_at_any_step_nothing_promised_is_lost_and_nothing_is_twice() {
         let saved = network.path(&format!("saved-{number}"));
         fine(&network, &["read", &id, "--output", saved.to_str().unwrap()]).await;
         assert!(std::fs::read(&saved).unwrap() == bytes, "{step}: the content differs");
+        // Otherwise the next daemon looks into it first, and its crash comes before there is a ticket.
+        until(|| async { (!as_json(&network, &["read", &id]).await["findings"].is_null()).then_some(()) }).await;
         kill(&network, &mut running).await;
     }
 }

@@ -12,6 +12,7 @@ use crate::store::*;
 
 const SUBMISSION: TicketId = TicketId([1; 16]);
 
+/// Shorter than statements wait for other programs.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(4), what).await.expect("it takes too long")
 }
@@ -24,12 +25,12 @@ fn backup(office: &Fixture) -> Connection {
 }
 
 async fn gone(office: &Fixture, key: &[u8]) {
-    soon(async {
+    let cut = async {
         while office.holds(key) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    })
-    .await;
+    };
+    tokio::time::timeout(Duration::from_secs(60), cut).await.expect("the key stays in a file");
 }
 
 #[tokio::test]
@@ -54,7 +55,7 @@ async fn a_cut_is_answered_when_deleted_keys_are_in_no_file_and_holds_up_nobody(
     }
     backup.execute_batch("COMMIT").unwrap();
     // No other command comes by.
-    let outcomes = soon(futures::future::try_join_all(cuts)).await.unwrap();
+    let outcomes = futures::future::try_join_all(cuts).await.unwrap();
     assert!(!office.holds(WRAPPED_KEY), "the wrapped key is still in a file");
     for outcome in outcomes {
         assert!(matches!(outcome[..], [Ok(Outcome::Done)]), "{outcome:?}");
