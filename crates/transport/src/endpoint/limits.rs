@@ -26,7 +26,8 @@ pub struct Limits {
     /// Silence after which the peer is given up.
     pub idle_timeout: Duration,
     /// Interval of keep-alive packets, for connections that stay when nothing is sent. One end is enough. A lost one is
-    /// sent again as a probe (RFC 9002 6.2), so half of the idle timeout is often enough.
+    /// sent again as a probe (RFC 9002 6.2), so half of the idle timeout is often enough. At the next one, a peer that was
+    /// killed and is back is recognised.
     pub keep_alive: Option<Duration>,
     /// Bytes of the largest UDP datagram that is tried. quinn begins with 1,200 and finds out what the path takes
     /// (RFC 8899).
