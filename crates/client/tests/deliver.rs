@@ -13,8 +13,8 @@ use schleuse_protocol::wire::reply::Reason;
 use support::{Act, Net, VENDOR, Wire, id, sample};
 
 const DELIVER: fn(usize) -> Act = |_| Act::Deliver;
-/// Shorter than an address is dialled and a connection may be idle, longer than a busy machine takes for anything else.
-const AT_ONCE: Duration = Duration::from_secs(8);
+/// Much shorter than an address is dialled and a connection may be idle.
+const AT_ONCE: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn a_content_of_every_kind_arrives_and_its_receipt_proves_it() {

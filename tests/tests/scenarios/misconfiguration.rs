@@ -43,7 +43,7 @@ impl Case {
     /// Starts the daemon, which must end by itself with this code and one line that has all of `words`.
     fn fails(&self, code: i32, words: &[&str]) {
         let mut command = Command::new("timeout");
-        command.arg("60").arg(self.program).args(self.verb).arg("--config").arg(&self.config);
+        command.arg("20").arg(self.program).args(self.verb).arg("--config").arg(&self.config);
         let output = command.env("SCHLEUSE_LOG", "error").env("NO_COLOR", "1").output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         let program = self.program.file_name().unwrap().to_str().unwrap();

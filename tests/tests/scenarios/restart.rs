@@ -11,9 +11,9 @@ use schleuse_tests::network::{BARRED, Network, SENDERS};
 use schleuse_tests::wait::{SOON, quickly, until_true};
 use tokio::io::AsyncWriteExt;
 
-/// Peers recognise a restarted proxy by its keys, at the latest when they say something after 7 s; without them they would
+/// Peers recognise a restarted proxy by its keys, at the latest when they say something after 4 s; without them they would
 /// wait for the idle timeout of 15 to 30 s.
-const RECOGNISED: Duration = Duration::from_secs(10);
+const RECOGNISED: Duration = Duration::from_secs(6);
 
 fn begin(network: &Network, ticket: &Ticket, content: impl Into<Content>) -> Running<Result<Receipt, SendError>> {
     let sending = network.client(0).send(ticket, content).kind("guest-list").patience(SOON);

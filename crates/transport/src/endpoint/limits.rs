@@ -25,9 +25,8 @@ pub struct Limits {
     pub max_streams: u32,
     /// Silence after which the peer is given up.
     pub idle_timeout: Duration,
-    /// Interval of keep-alive packets, for connections that stay when nothing is sent. One end is enough. A lost one is
-    /// sent again as a probe (RFC 9002 6.2), so half of the idle timeout is often enough. At the next one, a peer that was
-    /// killed and is back is recognised.
+    /// Interval of keep-alive packets, for connections that stay when nothing is sent. One end is enough. At the next one,
+    /// a peer that was killed and is back is recognised.
     pub keep_alive: Option<Duration>,
     /// Bytes of the largest UDP datagram that is tried. quinn begins with 1,200 and finds out what the path takes
     /// (RFC 8899).
@@ -72,7 +71,7 @@ impl Limits {
         first_streams: 8,
         max_streams: 4096,
         idle_timeout: Duration::from_secs(15),
-        keep_alive: Some(Duration::from_secs(7)),
+        keep_alive: Some(Duration::from_secs(4)),
         datagram: LARGEST_DATAGRAM,
     };
 
