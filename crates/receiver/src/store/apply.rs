@@ -165,18 +165,18 @@ fn take_back(connection: &Connection, ticket: &NewTicket, routes: usize) -> rusq
 fn summarise(connection: &Connection, summaries: &[Summary]) -> Applied {
     let mut outcome = Outcome::Nothing;
     for found in summaries {
-        let ticket = connection
+        let upload = connection
             .prepare_cached(
-                "SELECT s.ticket FROM ticket t JOIN submission s ON s.ticket = t.number \
+                "SELECT s.upload FROM ticket t JOIN submission s ON s.ticket = t.number \
                  WHERE t.id = ?1 AND s.stored_at IS NOT NULL",
             )?
             .query_row([found.id.0], |row| row.get::<_, i64>(0))
             .optional()?;
         // It may have been deleted since somebody looked.
-        let Some(ticket) = ticket else { continue };
-        change(connection, "DELETE FROM unread WHERE ticket = ?1", [ticket])?;
-        let sql = "INSERT OR REPLACE INTO finding (ticket, summary) VALUES (?1, ?2)";
-        change(connection, sql, (ticket, &found.summary))?;
+        let Some(upload) = upload else { continue };
+        change(connection, "DELETE FROM unread WHERE upload = ?1", [upload])?;
+        let sql = "INSERT OR REPLACE INTO finding (upload, summary) VALUES (?1, ?2)";
+        change(connection, sql, (upload, &found.summary))?;
         outcome = Outcome::Done;
     }
     Ok(outcome)

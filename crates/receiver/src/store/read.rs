@@ -113,7 +113,7 @@ pub(super) fn last_segment(connection: &Connection, ticket: TicketId) -> Found<O
 }
 
 const INBOX: &str = "SELECT t.id, s.receipt, t.reference_sealed, f.summary FROM submission s \
-                     JOIN ticket t ON t.number = s.ticket LEFT JOIN finding f ON f.ticket = s.ticket";
+                     JOIN ticket t ON t.number = s.ticket LEFT JOIN finding f ON f.upload = s.upload";
 
 pub(super) fn inbox(connection: &Connection, after: Option<Cursor>, limit: u32) -> Found<Vec<InboxRow>> {
     // A ticket's row stays when its submission is deleted, so that the place in the list is found again.
@@ -151,11 +151,12 @@ fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
     })
 }
 
+/// `CROSS JOIN` has the engine begin with the queue, whatever it thinks of it: there are many more tickets.
+pub(super) const UNREAD: &str = "SELECT s.upload, s.key_sealed, s.segments, s.receipt, t.id FROM unread u \
+    CROSS JOIN submission s ON s.upload = u.upload CROSS JOIN ticket t ON t.number = s.ticket LIMIT ?1";
+
 pub(super) fn unread(connection: &Connection, limit: u32) -> Found<Vec<Unread>> {
-    let mut query = connection.prepare_cached(
-        "SELECT s.upload, s.key_sealed, s.segments, s.receipt, t.id FROM unread u \
-         JOIN submission s ON s.ticket = u.ticket JOIN ticket t ON t.number = u.ticket LIMIT ?1",
-    )?;
+    let mut query = connection.prepare_cached(UNREAD)?;
     let rows = query.query_map([limit], |row| Ok((ticket_id(row, 4)?, stored_content(row)?)))?;
     let mut unread = Vec::new();
     for row in rows {

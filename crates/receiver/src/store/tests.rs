@@ -2,6 +2,7 @@
 
 mod cut;
 mod fixture;
+mod layouts;
 mod queue;
 
 use schleuse_protocol::time::UnixSeconds;
@@ -337,6 +338,17 @@ async fn summaries_and_named_values_are_kept() {
         assert_eq!(office.store.meta("check").await.unwrap(), Some(value));
     }
     assert_eq!(office.store.meta("other").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_queue_is_read_without_a_walk_through_all_tickets() {
+    let office = Fixture::new().await;
+    let database = Connection::open(office.path()).unwrap();
+    let mut plan = database.prepare(&format!("EXPLAIN QUERY PLAN {}", read::UNREAD)).unwrap();
+    let steps = plan.query_map([1], |row| row.get::<_, String>(3)).unwrap();
+    let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+    let scans: Vec<_> = steps.iter().filter(|step| step.starts_with("SCAN")).collect();
+    assert_eq!(scans, ["SCAN u"], "{steps:?}");
 }
 
 #[tokio::test]

@@ -23,10 +23,10 @@ type Routes = Vec<(RouteNonce, MemberId)>;
 /// Deletes the row of an upload or submission, and what was found in it; its segments are handed to the sweeper.
 pub(super) fn shred(connection: &Connection, now: &Current) -> rusqlite::Result<()> {
     change(connection, "INSERT INTO garbage (upload) VALUES (?1)", [now.upload.0])?;
-    change(connection, "DELETE FROM submission WHERE ticket = ?1", [now.ticket])?;
+    change(connection, "DELETE FROM submission WHERE upload = ?1", [now.upload.0])?;
     if now.complete {
-        change(connection, "DELETE FROM unread WHERE ticket = ?1", [now.ticket])?;
-        change(connection, "DELETE FROM finding WHERE ticket = ?1", [now.ticket])?;
+        change(connection, "DELETE FROM unread WHERE upload = ?1", [now.upload.0])?;
+        change(connection, "DELETE FROM finding WHERE upload = ?1", [now.upload.0])?;
     }
     Ok(())
 }

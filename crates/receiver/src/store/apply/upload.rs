@@ -56,14 +56,14 @@ pub(super) fn whole(session: &mut Session, commands: &[Command]) -> rusqlite::Re
     if !is_whole || segments.len() >= MAX_SEGMENTS as usize || !segments.iter().enumerate().all(is_next) {
         return Ok(None);
     }
-    let Some((ticket, upload)) = insert(session, new, Some(end), None)? else { return Ok(None) };
+    let Some(upload) = insert(session, new, Some(end), None)? else { return Ok(None) };
     let mut answers = vec![Ok(Outcome::Stored { next: 0 })];
     for command in segments {
         let Command::Store(segment) = command else { continue };
         insert_segment(&session.connection, upload, segment)?;
         answers.push(Ok(Outcome::Stored { next: segment.position + 1 }));
     }
-    queue_for_a_look(&session.connection, ticket)?;
+    queue_for_a_look(&session.connection, upload)?;
     answers.push(Ok(Outcome::Finished(end.receipt.clone())));
     Ok(Some(answers))
 }
@@ -75,7 +75,7 @@ fn insert(
     new: &NewUpload,
     end: Option<&Completion>,
     discarded: Option<u64>,
-) -> rusqlite::Result<Option<(i64, UploadId)>> {
+) -> rusqlite::Result<Option<UploadId>> {
     let upload = session.new_upload();
     let inserted = change(
         &session.connection,
@@ -96,8 +96,7 @@ fn insert(
             discarded.map(u64::cast_signed),
         ],
     )?;
-    // The key of the table is the row's id.
-    Ok((inserted > 0).then(|| (session.connection.last_insert_rowid(), upload)))
+    Ok((inserted > 0).then_some(upload))
 }
 
 fn insert_segment(connection: &Connection, upload: UploadId, segment: &NewSegment) -> rusqlite::Result<()> {
@@ -108,8 +107,8 @@ fn insert_segment(connection: &Connection, upload: UploadId, segment: &NewSegmen
     Ok(())
 }
 
-fn queue_for_a_look(connection: &Connection, ticket: i64) -> rusqlite::Result<()> {
-    change(connection, "INSERT INTO unread (ticket) VALUES (?1)", [ticket])?;
+fn queue_for_a_look(connection: &Connection, upload: UploadId) -> rusqlite::Result<()> {
+    change(connection, "INSERT INTO unread (upload) VALUES (?1)", [upload.0])?;
     Ok(())
 }
 
@@ -160,7 +159,7 @@ pub(super) fn store(connection: &Connection, segment: &NewSegment) -> Applied {
 pub(super) fn finish(connection: &Connection, end: &Completion) -> Applied {
     let now = current(connection, end.attempt.ticket)?.ok_or(Refused::Gone)?;
     if now.complete && now.is(&end.attempt) {
-        return Ok(Outcome::Finished(stored_receipt(connection, now.ticket)?));
+        return Ok(Outcome::Finished(stored_receipt(connection, now.upload)?));
     }
     if now.complete {
         return Err(Refused::Complete.into());
@@ -173,14 +172,14 @@ pub(super) fn finish(connection: &Connection, end: &Completion) -> Applied {
     }
     change(
         connection,
-        "UPDATE submission SET stored_at = ?2, segments = ?3, receipt = ?4, last_segment = ?5 WHERE ticket = ?1",
-        (now.ticket, signed(end.receipt.body().stored_at), end.position, end.receipt.as_bytes(), &end.ciphertext),
+        "UPDATE submission SET stored_at = ?2, segments = ?3, receipt = ?4, last_segment = ?5 WHERE upload = ?1",
+        (now.upload.0, signed(end.receipt.body().stored_at), end.position, end.receipt.as_bytes(), &end.ciphertext),
     )?;
-    queue_for_a_look(connection, now.ticket)?;
+    queue_for_a_look(connection, now.upload)?;
     Ok(Outcome::Finished(end.receipt.clone()))
 }
 
-fn stored_receipt(connection: &Connection, ticket: i64) -> rusqlite::Result<Receipt> {
-    let mut query = connection.prepare_cached("SELECT receipt FROM submission WHERE ticket = ?1")?;
-    query.query_row([ticket], |row| receipt(row, 0))
+fn stored_receipt(connection: &Connection, upload: UploadId) -> rusqlite::Result<Receipt> {
+    let mut query = connection.prepare_cached("SELECT receipt FROM submission WHERE upload = ?1")?;
+    query.query_row([upload.0], |row| receipt(row, 0))
 }
