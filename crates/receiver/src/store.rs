@@ -14,8 +14,9 @@
 //! A program that reads the database, such as a backup, keeps the log from being cut. Then the writer serves others and
 //! tries again a few times a second, busy or idle, until it succeeds; so long the submission is gone for everybody who
 //! asks this store, but [`Command::Cut`] is not answered. After a stop or a crash in between, the caller has no answer, and
-//! the next start cuts the log. Keys of ended tickets leave the log in the same way; nobody waits for that. The key of a
-//! discarded attempt stays in the log until it is cut for another reason or written over.
+//! the next start cuts the log. Keys of ended tickets leave the log in the same way; nobody waits for that. So do the keys of
+//! attempts that were discarded or gave way to a later one, but within a minute and one cut for all of them: whoever
+//! holds a ticket can make as many attempts as it likes.
 
 mod apply;
 mod command;

@@ -16,6 +16,8 @@ use super::writer::Answers;
 mod removal;
 mod upload;
 
+use upload::Current;
+
 type Applied = Result<Outcome, ApplyError>;
 
 /// The writer's connection, and what it keeps in mind between transactions.
@@ -23,6 +25,8 @@ pub(super) struct Session {
     pub(super) connection: Connection,
     /// No segment, submission or piece of garbage has this or a higher name.
     next_upload: i64,
+    /// The key of an unfinished attempt was deleted whose ticket goes on. The writer takes note of it, and resets it.
+    pub(super) has_shredded_attempt: bool,
 }
 
 impl Session {
@@ -34,13 +38,19 @@ impl Session {
             last("SELECT max(upload) FROM submission")?,
         ];
         let next_upload = uploads.into_iter().flatten().max().map_or(1, |last| last + 1);
-        Ok(Self { connection, next_upload })
+        Ok(Self { connection, next_upload, has_shredded_attempt: false })
     }
 
     /// A name that no upload has. One that comes to nothing is not used again before the next start.
     fn new_upload(&mut self) -> UploadId {
         self.next_upload += 1;
         UploadId(self.next_upload - 1)
+    }
+
+    /// Takes an unfinished attempt away from a ticket that goes on.
+    fn shred_attempt(&mut self, attempt: &Current) -> rusqlite::Result<()> {
+        self.has_shredded_attempt = true;
+        removal::shred(&self.connection, attempt)
     }
 }
 
@@ -63,11 +73,11 @@ pub(super) fn apply(session: &mut Session, commands: &[Command]) -> rusqlite::Re
 fn one(session: &mut Session, command: &Command) -> Applied {
     let connection = &session.connection;
     match command {
-        Command::AddTickets(tickets) => add_tickets(connection, tickets),
         Command::Begin(new) => upload::begin(session, new),
+        Command::Discard { ticket, attempt } => removal::discard_attempt(session, *ticket, *attempt),
+        Command::AddTickets(tickets) => add_tickets(connection, tickets),
         Command::Store(segment) => upload::store(connection, segment),
         Command::Finish(completion) => upload::finish(connection, completion),
-        Command::Discard { ticket, attempt } => removal::discard_attempt(connection, *ticket, *attempt),
         Command::Summarise(summaries) => summarise(connection, summaries),
         Command::Delete(id) => removal::delete(connection, *id),
         // The writer keeps its answer back until the log is cut.

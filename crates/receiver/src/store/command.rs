@@ -97,7 +97,7 @@ impl Command {
         }
     }
 
-    /// Whether it has deleted key material that the log must not keep.
+    /// Whether it has deleted key material that the log must not keep for a moment. (Of attempts it may.)
     pub(super) fn has_shredded(&self, answer: &Result<Outcome, StoreError>) -> bool {
         match (self, answer) {
             (Self::Delete(_), Ok(Outcome::Deleted(_))) => true,

@@ -1,7 +1,7 @@
 //! The store against its promises, on real files.
 
 mod cut;
-mod fixture;
+pub(super) mod fixture;
 mod layouts;
 mod queue;
 

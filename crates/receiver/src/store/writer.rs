@@ -3,9 +3,12 @@
 
 mod cut;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::runtime::{Builder, Runtime};
@@ -39,14 +42,7 @@ pub type Answer = oneshot::Receiver<Answers>;
 pub(super) fn start(engine: Engine, connection: Connection, post: Post) -> Result<(Queue, Ended), StoreError> {
     let (batches, queued) = mpsc::unbounded_channel();
     let commits = Arc::new(AtomicU64::new(0));
-    let writer = Writer {
-        engine,
-        session: Some(Session::new(connection)?),
-        failing: false,
-        cut: Cut::new(),
-        commits: Arc::clone(&commits),
-        post,
-    };
+    let writer = Writer::new(engine, connection, post, Arc::clone(&commits))?;
     let ended = super::thread("store-writer", move || writer.run(queued))
         .map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
     Ok((Queue::new(batches, commits), ended))
@@ -63,6 +59,11 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(engine: Engine, connection: Connection, post: Post, commits: Arc<AtomicU64>) -> Result<Self, StoreError> {
+        let session = Some(Session::new(connection)?);
+        Ok(Self { engine, session, failing: false, cut: Cut::new(Instant::now()), commits, post })
+    }
+
     fn run(mut self, mut queued: Batches) {
         let timer = Builder::new_current_thread().enable_time().build().expect("it opens nothing");
         let mut batches = Vec::new();
@@ -70,16 +71,16 @@ impl Writer {
             if !batches.is_empty() {
                 self.commit(batches.drain(..).flatten().collect());
             }
-            if self.cut.wait().is_some_and(|wait| wait.is_zero()) {
-                self.try_cut();
-            }
+            self.cut_if_due(Instant::now());
         }
-        self.try_cut();
+        self.try_cut(Instant::now());
     }
 
     /// Waits for jobs, or until the log is to be cut. False when all handles are dropped.
     fn receive(&self, timer: &Runtime, queued: &mut Batches, batches: &mut Vec<Vec<Job>>) -> bool {
-        let Some(wait) = self.cut.wait() else { return queued.blocking_recv_many(batches, MAX_ROUND) > 0 };
+        let Some(wait) = self.cut.wait(Instant::now()) else {
+            return queued.blocking_recv_many(batches, MAX_ROUND) > 0;
+        };
         match timer.block_on(async { tokio::time::timeout(wait, queued.recv_many(batches, MAX_ROUND)).await }) {
             Ok(received) => received > 0,
             Err(_) => true,
@@ -92,15 +93,15 @@ impl Writer {
         self.note(&result);
         let answers = result.unwrap_or_else(|error| {
             // What a failed commit deletes may be in the log all the same.
-            self.cut.owe();
+            self.cut.owe(Instant::now());
             let reason: Arc<str> = describe(&error).into();
             let failed = || Err(StoreError::Unavailable(Arc::clone(&reason)));
             round.iter().map(|job| job.commands.iter().map(|_| failed()).collect()).collect()
         });
         let mut deliveries: Vec<Delivery> = Vec::with_capacity(round.len());
         for (job, answers) in round.into_iter().zip(answers) {
-            if self.cut.wait().is_some() && waits_for_cut(&job, &answers) {
-                self.cut.hold((job.answer, answers));
+            if self.cut.is_owed() && waits_for_cut(&job, &answers) {
+                self.cut.hold((job.answer, answers), Instant::now());
             } else {
                 // Nobody may listen any more: the stream is gone, the data are stored all the same.
                 deliveries.push(Box::new(|| drop(job.answer.send(answers))));
@@ -114,11 +115,15 @@ impl Writer {
         let mut session = self.take_session()?;
         // On an error the connection is dropped here, and the transaction with it.
         let answers = transaction(&mut session, round)?;
+        let now = Instant::now();
+        if std::mem::take(&mut session.has_shredded_attempt) {
+            self.cut.owe_later(now);
+        }
+        if round.iter().zip(&answers).any(|(job, answers)| has_shredded(job, answers)) {
+            self.cut.owe(now);
+        }
         self.session = Some(session);
         self.commits.fetch_add(1, Ordering::Relaxed);
-        if round.iter().zip(&answers).any(|(job, answers)| has_shredded(job, answers)) {
-            self.cut.owe();
-        }
         Ok(answers)
     }
 
@@ -130,14 +135,20 @@ impl Writer {
         }
     }
 
+    fn cut_if_due(&mut self, now: Instant) {
+        if self.cut.wait(now).is_some_and(|wait| wait.is_zero()) {
+            self.try_cut(now);
+        }
+    }
+
     /// Tries to cut the log, and gives out the answers that wait for it.
-    fn try_cut(&mut self) {
+    fn try_cut(&mut self, now: Instant) {
         let result = self.take_session().and_then(|session| {
             let cut = cut::truncate(&session.connection);
             self.session = Some(session);
             cut
         });
-        let held = self.cut.tried(&result, &self.engine.path);
+        let held = self.cut.tried(&result, now, &self.engine.path);
         if !held.is_empty() {
             let deliver = |(answer, answers): cut::Held| -> Delivery { Box::new(|| drop(answer.send(answers))) };
             self.post.send(held.into_iter().map(deliver).collect());

@@ -8,7 +8,7 @@ use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 
 use super::upload::{Current, current};
-use super::{Applied, Outcome, change};
+use super::{Applied, Outcome, Session, change};
 use crate::store::ids::UploadId;
 use crate::store::read::signed;
 use crate::store::{ENDED, LIVE, REVOKED};
@@ -50,15 +50,15 @@ pub(super) fn delete(connection: &Connection, id: TicketId) -> Applied {
 }
 
 /// The ticket stays live, for a higher attempt: what a proxy held back of this one or of an earlier one stays without
-/// effect. The wrapped key is overwritten with the row; the log is cut with the next removal.
-pub(super) fn discard_attempt(connection: &Connection, id: TicketId, attempt: u64) -> Applied {
-    let now = match current(connection, id)? {
+/// effect.
+pub(super) fn discard_attempt(session: &mut Session, id: TicketId, attempt: u64) -> Applied {
+    let now = match current(&session.connection, id)? {
         Some(now) if !now.complete && now.attempt == attempt => now,
         _ => return Ok(Outcome::Nothing),
     };
-    shred(connection, &now)?;
+    session.shred_attempt(&now)?;
     let sql = "UPDATE ticket SET last_attempt = ?2 WHERE number = ?1";
-    change(connection, sql, (now.ticket, attempt.cast_signed()))?;
+    change(&session.connection, sql, (now.ticket, attempt.cast_signed()))?;
     Ok(Outcome::Done)
 }
 

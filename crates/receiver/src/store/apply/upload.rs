@@ -4,7 +4,6 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 
-use super::removal::shred;
 use super::{Applied, ApplyError, Session, change};
 use crate::store::LIVE;
 use crate::store::command::{Command, Outcome};
@@ -126,7 +125,7 @@ pub(super) fn begin(session: &mut Session, new: &NewUpload) -> Applied {
         (Some(Current { attempt, .. }), _) if attempt >= new.attempt.number => {
             return Err(Refused::Superseded { attempt }.into());
         }
-        (Some(old), _) => shred(&session.connection, &old)?,
+        (Some(old), _) => session.shred_attempt(&old)?,
     }
     // It has a place: within this transaction the ticket is live, `discarded` is its last attempt, and no row is left.
     insert(session, new, None, discarded)?.ok_or(Refused::Gone)?;

@@ -76,6 +76,18 @@ async fn keys_of_ended_tickets_leave_the_log_without_another_command() {
 }
 
 #[tokio::test]
+async fn who_asks_does_not_wait_a_minute_for_the_key_of_a_discarded_attempt() {
+    let office = Fixture::new().await;
+    let ticket = office.mint(1).await;
+    office.store.write(Command::Cut).await.unwrap();
+    office.store.write(Command::Begin(upload(attempt(1, 5)))).await.unwrap();
+    office.store.write(Command::Discard { ticket, attempt: 5 }).await.unwrap();
+    assert!(office.holds(WRAPPED_KEY), "the test shows nothing");
+    assert_eq!(soon(office.store.write(Command::Cut)).await.unwrap(), Outcome::Done);
+    assert!(!office.holds(WRAPPED_KEY), "the wrapped key is still in a file");
+}
+
+#[tokio::test]
 async fn what_a_stop_left_in_the_log_is_cut_at_the_next_start() {
     let mut office = Fixture::new().await;
     office.mint(1).await;

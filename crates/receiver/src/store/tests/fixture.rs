@@ -11,39 +11,39 @@ use schleuse_protocol::wire::token::RouteNonce;
 
 use crate::store::*;
 
-pub(super) struct Fixture {
+pub(in crate::store) struct Fixture {
     folder: tempfile::TempDir,
-    pub(super) store: Store,
+    pub(in crate::store) store: Store,
 }
 
-pub(super) const WRAPPED_KEY: &[u8; 48] = b"WRAPPED-KEY-OF-ONE-SUBMISSION-THAT-MUST-VANISH!!";
-pub(super) const ONE_TIME_KEY: &[u8; 40] = b"ONE-TIME-PRIVATE-KEY-THAT-MUST-VANISH-2!";
+pub(in crate::store) const WRAPPED_KEY: &[u8; 48] = b"WRAPPED-KEY-OF-ONE-SUBMISSION-THAT-MUST-VANISH!!";
+pub(in crate::store) const ONE_TIME_KEY: &[u8; 40] = b"ONE-TIME-PRIVATE-KEY-THAT-MUST-VANISH-2!";
 
 impl Fixture {
-    pub(super) async fn new() -> Self {
+    pub(in crate::store) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("office.sqlite"), None).await.unwrap();
         Self { folder, store }
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(in crate::store) fn path(&self) -> PathBuf {
         self.folder.path().join("office.sqlite")
     }
 
     /// Closes the store and opens the same file again.
-    pub(super) async fn reopen(&mut self) {
+    pub(in crate::store) async fn reopen(&mut self) {
         self.store.close().await;
         self.store = Store::open(&self.path(), None).await.unwrap();
     }
 
-    pub(super) async fn mint(&self, number: u8) -> TicketId {
+    pub(in crate::store) async fn mint(&self, number: u8) -> TicketId {
         let id = TicketId([number; 16]);
         assert_eq!(self.store.write(Command::AddTickets(vec![ticket(number)])).await.unwrap(), Outcome::Done);
         id
     }
 
     /// A whole submission of `segments` segments.
-    pub(super) async fn submit(&self, number: u8, segments: u32) -> Receipt {
+    pub(in crate::store) async fn submit(&self, number: u8, segments: u32) -> Receipt {
         let attempt = attempt(number, 1);
         self.store.write(Command::Begin(upload(attempt))).await.unwrap();
         for position in 0..segments {
@@ -56,7 +56,7 @@ impl Fixture {
     }
 
     /// Every byte of the database's files.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(in crate::store) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
@@ -64,12 +64,12 @@ impl Fixture {
         bytes
     }
 
-    pub(super) fn holds(&self, needle: &[u8]) -> bool {
+    pub(in crate::store) fn holds(&self, needle: &[u8]) -> bool {
         self.bytes().windows(needle.len()).any(|window| window == needle)
     }
 }
 
-pub(super) fn ticket(number: u8) -> NewTicket {
+pub(in crate::store) fn ticket(number: u8) -> NewTicket {
     NewTicket {
         id: TicketId([number; 16]),
         ticket_sealed: vec![number; 300],
@@ -89,19 +89,19 @@ pub(super) fn ticket(number: u8) -> NewTicket {
     }
 }
 
-pub(super) fn attempt(ticket: u8, number: u64) -> Attempt {
+pub(in crate::store) fn attempt(ticket: u8, number: u64) -> Attempt {
     Attempt { ticket: TicketId([ticket; 16]), number, digest: [number as u8; 32] }
 }
 
-pub(super) fn upload(attempt: Attempt) -> NewUpload {
+pub(in crate::store) fn upload(attempt: Attempt) -> NewUpload {
     NewUpload { attempt, key_sealed: WRAPPED_KEY.to_vec() }
 }
 
-pub(super) fn segment(attempt: Attempt, position: u32) -> NewSegment {
+pub(in crate::store) fn segment(attempt: Attempt, position: u32) -> NewSegment {
     NewSegment { attempt, position, ciphertext: vec![position as u8 ^ 0x5a; 1000], data_len: 900 }
 }
 
-pub(super) fn completion(attempt: Attempt, position: u32) -> Completion {
+pub(in crate::store) fn completion(attempt: Attempt, position: u32) -> Completion {
     let body = ReceiptBody {
         version: VERSION,
         office: "ga-koeln".parse().unwrap(),
