@@ -10,7 +10,7 @@ use schleuse_protocol::limits::MAX_TOKEN_BATCH;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::config::values::{self, KeyFiles, Listen, at_least_1, from_text};
-use schleuse_transport::config::{self, ConfigError, Source, Spanned};
+use schleuse_transport::config::{self, ConfigError, NamedFile, Source, Spanned};
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{Identity, Roots};
@@ -39,15 +39,15 @@ impl Config {
     /// One line: what is wrong, where (file and line), and what to do.
     pub fn load(path: &Path) -> Result<Self, AppError> {
         let settings = Settings::load(path)?;
-        let (identity, roots, cluster_secret) = settings.files.load(path, settings.demo)?;
+        let (identity, roots, cluster_secret) = settings.files.load(settings.demo)?;
         let members = Members::load(&settings.directory, &settings.root_keys, Clock::start().unix())?;
         let config = Self { settings, identity, roots, cluster_secret, members };
-        config.refuse_strangers(path)?;
+        config.refuse_strangers()?;
         Ok(config)
     }
 
     /// Offices and outer proxies would not accept this proxy: better said here than in their logs.
-    fn refuse_strangers(&self, path: &Path) -> Result<(), AppError> {
+    fn refuse_strangers(&self) -> Result<(), AppError> {
         let me = self.members.by_fingerprint(&self.identity.fingerprint());
         if me == Some(Peer { id: self.settings.id, role: Role::Inner }) {
             return Ok(());
@@ -59,7 +59,7 @@ impl Config {
             self.settings.files.key.display(),
             self.settings.id
         );
-        Err(AppError::new(exit::CONFIG, format!("{}: {what}", path.display())))
+        Err(self.settings.directory.blame(AppError::new(exit::CONFIG, what)))
     }
 }
 
@@ -73,9 +73,9 @@ pub struct Settings {
     /// Who it is, whom it believes, and what its keys derive from.
     pub files: KeyFiles,
     /// File of the signed directory.
-    pub directory: PathBuf,
+    pub directory: NamedFile,
     /// File of the keys that must have signed it.
-    pub root_keys: PathBuf,
+    pub root_keys: NamedFile,
     /// Threads, each with its own runtime.
     pub threads: NonZeroUsize,
     /// How long running streams may go on when the proxy stops.
@@ -157,12 +157,12 @@ struct Raw {
     #[serde(deserialize_with = "from_text")]
     id: MemberId,
     listen: Spanned<Vec<Listen>>,
-    certificate: PathBuf,
-    key: PathBuf,
-    ca: PathBuf,
-    cluster_secret: PathBuf,
-    directory: PathBuf,
-    root_keys: PathBuf,
+    certificate: Spanned<PathBuf>,
+    key: Spanned<PathBuf>,
+    ca: Spanned<PathBuf>,
+    cluster_secret: Spanned<PathBuf>,
+    directory: Spanned<PathBuf>,
+    root_keys: Spanned<PathBuf>,
     threads: Option<Spanned<NonZeroUsize>>,
     #[serde(default = "values::default_grace")]
     grace_seconds: u32,
@@ -174,13 +174,17 @@ struct Raw {
 
 impl Raw {
     fn check(self, source: &Source) -> Result<Settings, ConfigError> {
-        let Self { certificate, key, ca, cluster_secret, .. } = self;
         Ok(Settings {
             id: self.id,
             listen: values::addresses(source, self.listen)?,
-            files: KeyFiles { certificate, key, ca, cluster_secret }.resolve(source),
-            directory: source.resolve(&self.directory),
-            root_keys: source.resolve(&self.root_keys),
+            files: KeyFiles {
+                certificate: source.file(&self.certificate),
+                key: source.file(&self.key),
+                ca: source.file(&self.ca),
+                cluster_secret: source.file(&self.cluster_secret),
+            },
+            directory: source.file(&self.directory),
+            root_keys: source.file(&self.root_keys),
             threads: values::threads(source, self.threads)?,
             grace: Duration::from_secs(u64::from(self.grace_seconds)),
             demo: self.demo,

@@ -1,7 +1,5 @@
 //! Who may connect, and as what: the verified directory, and how it is replaced while the proxy runs.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +7,7 @@ use schleuse_directory::{Directory, Role, RootKeys, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
 use schleuse_transport::clock::Clock;
+use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit::AppError;
 use schleuse_transport::tls::Fingerprint;
 use tokio::sync::watch;
@@ -25,20 +24,18 @@ pub(crate) struct Peer {
 
 /// The directory that holds now. Shared by all threads.
 pub(crate) struct Members {
-    file: PathBuf,
+    file: NamedFile,
     root_keys: RootKeys,
     current: watch::Sender<Arc<VerifiedDirectory>>,
 }
 
 impl Members {
     /// Reads and verifies the directory.
-    pub(crate) fn load(file: &Path, root_keys: &Path, now: UnixSeconds) -> Result<Self, AppError> {
-        let text =
-            fs::read_to_string(root_keys).map_err(|error| AppError::unreadable("root keys", root_keys, &error))?;
-        let root_keys =
-            RootKeys::parse(&text).map_err(|error| AppError::unacceptable("root keys", root_keys, error))?;
+    pub(crate) fn load(file: &NamedFile, root_keys: &NamedFile, now: UnixSeconds) -> Result<Self, AppError> {
+        let text = root_keys.read_text("root keys")?;
+        let root_keys = RootKeys::parse(&text).map_err(|error| root_keys.unacceptable("root keys", error))?;
         let directory = verify(file, &root_keys, now, None)?;
-        Ok(Self { file: file.to_owned(), root_keys, current: watch::Sender::new(Arc::new(directory)) })
+        Ok(Self { file: file.clone(), root_keys, current: watch::Sender::new(Arc::new(directory)) })
     }
 
     /// Reads and verifies the file again; what held stays if the new one is not accepted. Returns the version.
@@ -86,11 +83,11 @@ impl Members {
 }
 
 fn verify(
-    file: &Path,
+    file: &NamedFile,
     root_keys: &RootKeys,
     now: UnixSeconds,
     lowest: Option<u64>,
 ) -> Result<VerifiedDirectory, AppError> {
-    let bytes = fs::read(file).map_err(|error| AppError::unreadable("directory", file, &error))?;
-    Directory::verify(&bytes, root_keys, now, lowest).map_err(|error| AppError::unacceptable("directory", file, error))
+    let bytes = file.read("directory")?;
+    Directory::verify(&bytes, root_keys, now, lowest).map_err(|error| file.unacceptable("directory", error))
 }

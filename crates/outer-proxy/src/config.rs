@@ -37,7 +37,7 @@ impl Config {
     /// One line: what is wrong, where (file and line), and what to do.
     pub fn load(path: &Path) -> Result<Self, AppError> {
         let settings = Settings::load(path)?;
-        let (identity, roots, cluster_secret) = settings.files.load(path, settings.demo)?;
+        let (identity, roots, cluster_secret) = settings.files.load(settings.demo)?;
         Ok(Self { settings, identity, roots, cluster_secret })
     }
 }
@@ -129,10 +129,10 @@ struct Raw {
     #[serde(deserialize_with = "from_text")]
     id: MemberId,
     listen: Spanned<Vec<Listen>>,
-    certificate: PathBuf,
-    key: PathBuf,
-    ca: PathBuf,
-    cluster_secret: PathBuf,
+    certificate: Spanned<PathBuf>,
+    key: Spanned<PathBuf>,
+    ca: Spanned<PathBuf>,
+    cluster_secret: Spanned<PathBuf>,
     threads: Option<Spanned<NonZeroUsize>>,
     #[serde(default = "values::default_grace")]
     grace_seconds: u32,
@@ -166,11 +166,15 @@ impl Raw {
                 return Err(source.error_at(&inner.id, "this inner proxy is configured twice: remove one section"));
             }
         }
-        let Self { certificate, key, ca, cluster_secret, .. } = self;
         Ok(Settings {
             id: self.id,
             listen: values::addresses(source, self.listen)?,
-            files: KeyFiles { certificate, key, ca, cluster_secret }.resolve(source),
+            files: KeyFiles {
+                certificate: source.file(&self.certificate),
+                key: source.file(&self.key),
+                ca: source.file(&self.ca),
+                cluster_secret: source.file(&self.cluster_secret),
+            },
             threads: values::threads(source, self.threads)?,
             grace: Duration::from_secs(u64::from(self.grace_seconds)),
             demo: self.demo,

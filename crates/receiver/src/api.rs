@@ -27,7 +27,7 @@ use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::Secret;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-use crate::config::{Loopback, UnixSocket};
+use crate::config::Loopback;
 use crate::core::Core;
 use guard::Token;
 
@@ -46,8 +46,8 @@ pub(crate) struct Served {
 pub(crate) async fn serve(core: &Arc<Core>) -> Result<Served, AppError> {
     let mut served = Served::default();
     if let Some(socket) = &core.config.api.socket {
-        let listener = bind_socket(socket).await?;
-        served.sockets.push(socket.path.clone());
+        let listener = bind_socket(&socket.path, socket.mode).await.map_err(|error| socket.path.blame(error))?;
+        served.sockets.push(socket.path.to_path_buf());
         spawn(core, listener, router(core));
     }
     if let Some(loopback) = &core.config.api.loopback {
@@ -87,8 +87,7 @@ fn router(core: &Arc<Core>) -> Router {
 
 /// Binds a Unix socket with exactly the configured mode. A stale one of a daemon that was killed is replaced, a living
 /// one is not.
-async fn bind_socket(socket: &UnixSocket) -> Result<UnixListener, AppError> {
-    let path = &socket.path;
+async fn bind_socket(path: &Path, mode: u32) -> Result<UnixListener, AppError> {
     if std::fs::symlink_metadata(path).is_ok() {
         if UnixStream::connect(path).await.is_ok() {
             let what = format!("the socket {} is in use: stop the other process", path.display());
@@ -105,12 +104,12 @@ async fn bind_socket(socket: &UnixSocket) -> Result<UnixListener, AppError> {
         AppError::new(code, format!("cannot make the socket {}: {error}: check its folder", path.display()))
     };
     // Bound under another name and moved there once its mode is right, so that there is no moment with a wider mode.
-    let mut draft = path.clone().into_os_string();
+    let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
     let draft = PathBuf::from(draft);
     let _ = std::fs::remove_file(&draft);
     let listener = UnixListener::bind(&draft).map_err(failed)?;
-    set_mode(&draft, socket.mode).and_then(|()| std::fs::rename(&draft, path)).map_err(failed)?;
+    set_mode(&draft, mode).and_then(|()| std::fs::rename(&draft, path)).map_err(failed)?;
     Ok(listener)
 }
 
@@ -137,14 +136,18 @@ pub(crate) fn check_token(loopback: &Loopback) -> Result<(), AppError> {
 }
 
 fn token(loopback: &Loopback) -> Result<Token, AppError> {
-    let secret = Secret::read(&loopback.token_file)?;
+    read_token(&loopback.token_file).map_err(|error| loopback.token_file.blame(error))
+}
+
+fn read_token(file: &Path) -> Result<Token, AppError> {
+    let secret = Secret::read(file)?;
     Token::from_secret(&secret).ok_or_else(|| {
         AppError::new(
             exit::CONFIG,
             format!(
                 "the token in {} is too short: put at least {} characters without white space into it, such as from \
                  'openssl rand -hex 32'",
-                loopback.token_file.display(),
+                file.display(),
                 guard::MIN_TOKEN
             ),
         )

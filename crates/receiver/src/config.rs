@@ -3,11 +3,12 @@
 mod file;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use schleuse_protocol::limits::{DEFAULT_MAX_CONTENT, EPOCH};
 use schleuse_protocol::wire::label::MemberId;
+use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit::AppError;
 use schleuse_transport::telemetry::LogFormat;
 
@@ -20,9 +21,9 @@ pub struct Config {
     /// This office's id in the directory.
     pub office: MemberId,
     /// The database file; it and two companions (`-wal`, `-shm`) are made.
-    pub database: PathBuf,
+    pub database: NamedFile,
     /// The file with the key-encryption key; without it the systemd credential is taken.
-    pub key_encryption_key: Option<PathBuf>,
+    pub key_encryption_key: Option<NamedFile>,
     /// This office's own keys.
     pub identity: IdentityFiles,
     /// The signed list of members.
@@ -45,22 +46,22 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct IdentityFiles {
     /// Certificate chain, PEM.
-    pub certificate: PathBuf,
+    pub certificate: NamedFile,
     /// Its private key, PEM, mode 0600.
-    pub key: PathBuf,
+    pub key: NamedFile,
     /// The network's CA, PEM.
-    pub ca: PathBuf,
+    pub ca: NamedFile,
     /// Ed25519 key for tickets and receipts: 64 hexadecimal digits, mode 0600.
-    pub signing_key: PathBuf,
+    pub signing_key: NamedFile,
 }
 
 /// Files of the directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryFiles {
     /// The signed directory.
-    pub file: PathBuf,
+    pub file: NamedFile,
     /// The pinned root keys.
-    pub roots: PathBuf,
+    pub roots: NamedFile,
 }
 
 /// One inner proxy.
@@ -107,7 +108,7 @@ pub struct ApiConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixSocket {
     /// Its path.
-    pub path: PathBuf,
+    pub path: NamedFile,
     /// Its mode: 0o600 or 0o660. Whoever may open it may read and delete submissions.
     pub mode: u32,
 }
@@ -118,7 +119,7 @@ pub struct Loopback {
     /// A loopback address.
     pub listen: SocketAddr,
     /// The file with the bearer token, mode 0600.
-    pub token_file: PathBuf,
+    pub token_file: NamedFile,
 }
 
 /// Logs.
@@ -157,7 +158,7 @@ impl Config {
     /// A configuration in code: what has no default, and defaults for the rest (no API, no limit of the database).
     pub fn new(
         office: MemberId,
-        database: PathBuf,
+        database: NamedFile,
         identity: IdentityFiles,
         directory: DirectoryFiles,
         inners: Vec<InnerAddress>,

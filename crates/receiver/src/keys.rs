@@ -1,9 +1,10 @@
 //! The key-encryption key, and what it wraps: ticket, one-time private key, reference, segment key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
 use schleuse_seal::{Kek, OneTimeSecret, RecordContext, StorageKey, TicketKeys, system_rng};
+use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::Secret;
 use zeroize::Zeroizing;
@@ -52,17 +53,17 @@ pub struct DamagedRecord(pub TicketId);
 
 impl Vault {
     /// Reads the key: 64 hexadecimal digits, or 32 raw bytes.
-    pub(crate) fn load(path: &Path) -> Result<Self, AppError> {
-        let secret = Secret::read(path)?;
+    pub(crate) fn load(file: &NamedFile) -> Result<Self, AppError> {
+        let secret = Secret::read(file).map_err(|error| file.blame(error))?;
         let key = parse_key(secret.expose()).ok_or_else(|| {
-            AppError::new(
+            file.blame(AppError::new(
                 exit::CONFIG,
                 format!(
                     "the key-encryption key {} has neither 64 hexadecimal digits nor 32 bytes: is it the right file? \
                      A new one is made by 'schleuse-receiver init'",
-                    path.display()
+                    file.display()
                 ),
-            )
+            ))
         })?;
         Ok(Self { kek: Kek::from_bytes(&key) })
     }
@@ -141,10 +142,10 @@ fn context(column: Column, id: &TicketId) -> RecordContext<'_> {
 }
 
 /// Where the key is: the configured file, or the systemd credential.
-pub(crate) fn key_path(configured: Option<&Path>) -> Result<PathBuf, AppError> {
+pub(crate) fn key_file(configured: Option<&NamedFile>) -> Result<NamedFile, AppError> {
     match (configured, std::env::var_os("CREDENTIALS_DIRECTORY")) {
-        (Some(path), _) => Ok(path.to_owned()),
-        (None, Some(folder)) => Ok(Path::new(&folder).join(CREDENTIAL)),
+        (Some(file), _) => Ok(file.clone()),
+        (None, Some(folder)) => Ok(Path::new(&folder).join(CREDENTIAL).into()),
         (None, None) => Err(AppError::new(
             exit::CONFIG,
             format!(
@@ -208,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_key_is_named_and_the_right_one_accepted() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+        let [first, second] = ["first", "second"].map(|name| NamedFile::from(folder.path().join(name)));
         create_key_file(&first).unwrap();
         create_key_file(&second).unwrap();
         assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);

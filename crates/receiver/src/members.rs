@@ -1,18 +1,18 @@
 //! The signed directory, as this office holds it: verified, reloaded on request, never an older version than before.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 
 use schleuse_directory::{Directory, Role, RootKeys, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::label::MemberId;
+use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit::AppError;
 
 use crate::config::DirectoryFiles;
 
 /// The directory.
 pub(crate) struct Members {
-    file: PathBuf,
+    file: NamedFile,
     roots: RootKeys,
     current: RwLock<Arc<VerifiedDirectory>>,
     /// When the last automatic reload was tried, so that an expired file is not read for every stream.
@@ -26,9 +26,8 @@ impl Members {
         now: UnixSeconds,
         minimum_version: Option<u64>,
     ) -> Result<Self, AppError> {
-        let text = std::fs::read_to_string(&files.roots)
-            .map_err(|error| AppError::unreadable("root keys", &files.roots, &error))?;
-        let roots = RootKeys::parse(&text).map_err(|error| AppError::unacceptable("root keys", &files.roots, error))?;
+        let text = files.roots.read_text("root keys")?;
+        let roots = RootKeys::parse(&text).map_err(|error| files.roots.unacceptable("root keys", error))?;
         let directory = read(&files.file, &roots, now, minimum_version)?;
         Ok(Self { file: files.file.clone(), roots, current: RwLock::new(Arc::new(directory)), tried: Mutex::new(now) })
     }
@@ -79,12 +78,11 @@ impl Members {
 }
 
 fn read(
-    file: &std::path::Path,
+    file: &NamedFile,
     roots: &RootKeys,
     now: UnixSeconds,
     minimum_version: Option<u64>,
 ) -> Result<VerifiedDirectory, AppError> {
-    let bytes = std::fs::read(file).map_err(|error| AppError::unreadable("directory", file, &error))?;
-    Directory::verify(&bytes, roots, now, minimum_version)
-        .map_err(|error| AppError::unacceptable("directory", file, error))
+    let bytes = file.read("directory")?;
+    Directory::verify(&bytes, roots, now, minimum_version).map_err(|error| file.unacceptable("directory", error))
 }

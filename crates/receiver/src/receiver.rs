@@ -1,6 +1,6 @@
 //! Starting and stopping the whole.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quinn::{Endpoint, VarInt};
@@ -9,6 +9,7 @@ use schleuse_protocol::wire::label::MemberId;
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
 use schleuse_seal::{Office, SigningKey, system_rng};
 use schleuse_transport::clock::Clock;
+use schleuse_transport::config::named;
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::shutdown::Shutdown;
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::content::{Content, ContentError};
 use crate::core::Core;
 use crate::inbox::{Page, Status, Submission};
-use crate::keys::{Vault, key_path};
+use crate::keys::{Vault, key_file};
 use crate::link::{self, Arrivals, Routes};
 use crate::members::Members;
 use crate::mint::{MintError, MintRequest, mint_many};
@@ -59,22 +60,25 @@ impl Loaded {
     /// Reads everything that can be read without the database.
     pub(crate) fn load(config: &Config) -> Result<Self, AppError> {
         let files = &config.identity;
-        let identity = Identity::load(&files.certificate, &files.key)?;
-        let roots = Roots::load(&files.ca)?;
-        let signing_key = SigningKey::from_bytes(SecretKey::read(&files.signing_key)?.expose());
+        let identity = named::identity(&files.certificate, &files.key)?;
+        let roots = Roots::load(&files.ca).map_err(|error| files.ca.blame(error))?;
+        let signing_key = SecretKey::read(&files.signing_key).map_err(|error| files.signing_key.blame(error))?;
+        let signing_key = SigningKey::from_bytes(signing_key.expose());
         if !config.demo && (identity.is_example() || roots.is_example()) {
             let text = "these are published example keys, which anybody can use: make keys with 'schleuse pki', or set \
                         demo = true on a machine without real data";
-            return Err(AppError::new(exit::CONFIG, text).context(files.certificate.display()));
+            let file = if identity.is_example() { &files.certificate } else { &files.ca };
+            return Err(file.blame(AppError::new(exit::CONFIG, text).context(file.display())));
         }
-        let vault = Vault::load(&key_path(config.key_encryption_key.as_deref())?)?;
+        let vault = Vault::load(&key_file(config.key_encryption_key.as_ref())?)?;
         Ok(Self { identity, roots, signing_key, vault })
     }
 
     /// Compares the office's keys with what the directory says of it: a receipt under another key proves nothing.
     pub(crate) fn check_membership(&self, config: &Config, members: &Members) -> Result<(), AppError> {
         let directory = members.newest();
-        let wrong = |what: String| Err(AppError::new(exit::CONFIG, what).context(config.directory.file.display()));
+        let file = &config.directory.file;
+        let wrong = |what: String| Err(file.blame(AppError::new(exit::CONFIG, what).context(file.display())));
         let Some(member) = directory.member(&config.office).filter(|member| member.role == Role::Office) else {
             return wrong(format!("{} is not an office in the directory: ask the operator to add it", config.office));
         };
@@ -114,7 +118,7 @@ pub fn check(config: &Config) -> Result<(), AppError> {
 
 /// What [`check`] finds in the files that only a receiver has, each by itself: the key-encryption key, the API's token.
 pub fn check_secrets(config: &Config) -> [Result<(), AppError>; 2] {
-    let key = key_path(config.key_encryption_key.as_deref()).and_then(|path| Vault::load(&path));
+    let key = key_file(config.key_encryption_key.as_ref()).and_then(|file| Vault::load(&file));
     [key.map(drop), check_token(config)]
 }
 
@@ -132,9 +136,8 @@ impl Receiver {
         let clock = Clock::start();
         let loaded = Loaded::load(&config)?;
         let lock = lock_database(&config)?;
-        let store = Store::open(&config.database, config.limits.max_store_bytes).await.map_err(store_error)?;
-        let store = Arc::new(store);
-        loaded.vault.check(&store).await?;
+        let store = Arc::new(open_store(&config).await?);
+        loaded.vault.check(&store).await.map_err(|error| config.database.blame(error))?;
         let members = load_members(&config, &store, clock).await?;
         loaded.check_membership(&config, &members)?;
         let endpoint = link::dialler(&loaded.roots, &loaded.identity)?;
@@ -316,13 +319,22 @@ async fn remember_version(store: &Store, version: u64) -> Result<(), AppError> {
     Ok(())
 }
 
-pub(crate) fn store_error(error: StoreError) -> AppError {
+pub(crate) async fn open_store(config: &Config) -> Result<Store, AppError> {
+    let opened = Store::open(&config.database, config.limits.max_store_bytes).await;
+    opened.map_err(|error| config.database.blame(store_error(error)))
+}
+
+fn store_error(error: StoreError) -> AppError {
     AppError::new(exit::IO, error)
 }
 
 /// Two daemons on one database would each believe that they hold a ticket's lease.
 pub(crate) fn lock_database(config: &Config) -> Result<std::fs::File, AppError> {
-    let mut name = config.database.clone().into_os_string();
+    lock(&config.database).map_err(|error| config.database.blame(error))
+}
+
+fn lock(database: &Path) -> Result<std::fs::File, AppError> {
+    let mut name = database.as_os_str().to_owned();
     name.push(".lock");
     let path = PathBuf::from(name);
     let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(|error| {
@@ -333,7 +345,7 @@ pub(crate) fn lock_database(config: &Config) -> Result<std::fs::File, AppError> 
         };
         let what = format!(
             "cannot write beside the database {}: {error}: check that the folder exists and belongs to this user",
-            config.database.display()
+            database.display()
         );
         AppError::new(code, what)
     })?;
@@ -341,7 +353,7 @@ pub(crate) fn lock_database(config: &Config) -> Result<std::fs::File, AppError> 
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(AppError::new(
             exit::UNAVAILABLE,
-            format!("the database {} is in use by another receiver: stop that one first", config.database.display()),
+            format!("the database {} is in use by another receiver: stop that one first", database.display()),
         )),
         Err(std::fs::TryLockError::Error(error)) => {
             Err(AppError::new(exit::IO, format!("cannot lock {}: {error}", path.display())))

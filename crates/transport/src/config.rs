@@ -2,7 +2,7 @@
 //!
 //! The raw struct derives `Deserialize` with `deny_unknown_fields`; [`load`] reads it and names file, line and column of
 //! what is wrong, for an unknown field also the nearest known one. Fields whose value is checked later are
-//! [`Spanned`], so that the second step can name their line as well:
+//! [`Spanned`], so that the second step can name their line as well; files that are named keep it ([`NamedFile`]):
 //!
 //! ```
 //! # use schleuse_transport::config::{ConfigError, Source, Spanned, parse};
@@ -22,6 +22,7 @@
 //! # Ok::<(), ConfigError>(())
 //! ```
 
+pub mod named;
 pub mod values;
 
 use std::fs;
@@ -31,6 +32,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 pub use toml::Spanned;
+
+pub use named::{NamedFile, Place};
 
 /// Reads and parses a configuration file.
 ///
@@ -77,24 +80,24 @@ impl Source {
         ConfigError::InFile { path: self.path.clone(), what: what.into() }
     }
 
-    /// A path from the file: relative ones count from the file's own folder, not from where the daemon was started.
-    pub fn resolve(&self, path: &Path) -> PathBuf {
-        self.path.parent().unwrap_or(Path::new("")).join(path)
-    }
-
-    /// The configuration file itself.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// A file that `field` names: relative paths count from the configuration's own folder, not from where the daemon was
+    /// started.
+    pub fn file(&self, field: &Spanned<PathBuf>) -> NamedFile {
+        let path = self.path.parent().unwrap_or(Path::new("")).join(field.get_ref());
+        NamedFile::at(path, self.place(field.span()))
     }
 
     fn at(&self, span: Range<usize>, what: String) -> ConfigError {
+        ConfigError::AtLine { place: self.place(span), what }
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        ConfigError::AtLine {
+        Place {
             path: self.path.clone(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            what,
         }
     }
 }
@@ -111,14 +114,10 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// Something at one place.
-    #[error("{}:{line}:{column}: {what}", path.display())]
+    #[error("{place}: {what}")]
     AtLine {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// In characters, from 1.
-        column: usize,
+        /// Where.
+        place: Place,
         /// What, and what to do.
         what: String,
     },
@@ -227,8 +226,9 @@ mod tests {
     #[test]
     fn paths_count_from_the_folder_of_the_file() {
         let (_, source) = parse::<Raw>(Path::new("/etc/schleuse/outer.toml"), "listen = \"\"").unwrap();
-        assert_eq!(source.resolve(Path::new("ca.pem")), Path::new("/etc/schleuse/ca.pem"));
-        assert_eq!(source.resolve(Path::new("/ca.pem")), Path::new("/ca.pem"));
+        let file = |path: &str| source.file(&Spanned::new(0..0, path.into()));
+        assert_eq!(&*file("ca.pem"), Path::new("/etc/schleuse/ca.pem"));
+        assert_eq!(&*file("/ca.pem"), Path::new("/ca.pem"));
     }
 
     #[test]

@@ -19,8 +19,8 @@ fn the_sample_parses_and_says_what_it_shows() {
     let settings = parse(SAMPLE).unwrap();
     assert_eq!(settings.id.as_str(), "inner-1");
     assert_eq!(settings.listen, ["[::]:4434".parse().unwrap()]);
-    assert_eq!(settings.directory, Path::new("/etc/schleuse/directory.json"));
-    assert_eq!(settings.root_keys, Path::new("/etc/schleuse/root-keys.toml"));
+    assert_eq!(&*settings.directory, Path::new("/etc/schleuse/directory.json"));
+    assert_eq!(&*settings.root_keys, Path::new("/etc/schleuse/root-keys.toml"));
     assert_eq!(settings.grace, Duration::from_secs(30));
     assert_eq!(settings.threads, available_cores());
     assert!(!settings.demo);

@@ -150,5 +150,6 @@ async fn a_directory_that_does_not_know_the_proxy_itself_is_said_at_once() {
     members.publish(2, &["inner-1"]);
     let error = schleuse_inner_proxy::Config::load(&members.config).err().unwrap();
     assert_eq!(error.code(), schleuse_transport::exit::CONFIG);
-    assert!(error.to_string().contains("does not list the key"), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("does not list the key") && text.contains("inner.toml:7:13: "), "{text}");
 }

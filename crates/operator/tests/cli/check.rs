@@ -66,7 +66,8 @@ fn a_finding_has_place_and_code() {
     let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(object["ok"], false, "{run:?}");
     let finding = &object["files"][0]["findings"][0];
-    assert!(finding["message"].as_str().unwrap().contains("nothing.json"), "{run:?}");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains("absent.toml:8:13: ") && message.contains("nothing.json"), "{run:?}");
     assert_eq!((run.code, &finding["code"]), (78, &78.into()));
 
     let key = network.path("outer-a/tls.key");
@@ -94,18 +95,18 @@ fn every_file_of_every_daemon_is_told() {
     fs::write(network.path("directory.json"), "{}").unwrap();
     let run = run!("check", outer, inner, absent);
     let expected = [
-        "outer.toml:3:",
-        "no usable certificate in ",
-        "chmod 600 ",
-        "ca.pem",
-        "cluster.secret",
-        "directory.json: ",
-        "absent.toml",
+        ("outer.toml:3:", "nowhere"),
+        ("inner.toml:4:15: ", "no usable certificate in "),
+        ("inner.toml:5:7: ", "chmod 600 "),
+        ("inner.toml:6:6: ", "ca.pem"),
+        ("inner.toml:7:18: ", "cluster.secret"),
+        ("inner.toml:8:13: ", "directory.json: "),
+        ("", "absent.toml"),
     ];
     let found = findings(&run);
     assert_eq!(found.len(), expected.len(), "{}", run.stdout);
-    for (found, expected) in found.into_iter().zip(expected) {
-        assert!(found.contains(expected), "{expected} in {}", run.stdout);
+    for (found, (place, expected)) in found.into_iter().zip(expected) {
+        assert!(found.contains(place) && found.contains(expected), "{place}{expected} in {}", run.stdout);
     }
     assert_eq!(run.code, 78, "the first finding's");
     assert_eq!(run!("check", inner, outer).code, 78);
@@ -180,7 +181,9 @@ fn the_office_is_checked_with_keys_and_directory() {
     let found = findings(&run);
     assert_eq!(found.len(), 3, "{}", run.stdout);
     for (found, expected) in found.into_iter().zip(["signing.key", "key-encryption-key", "no-token"]) {
-        assert!(found.contains(expected), "{expected} in {}", run.stdout);
+        let line = fs::read_to_string(&path).unwrap().lines().position(|line| line.contains(expected)).unwrap() + 1;
+        let place = format!("receiver.toml:{line}:");
+        assert!(found.contains(&place) && found.contains(expected), "{place} {expected} in {}", run.stdout);
     }
 }
 

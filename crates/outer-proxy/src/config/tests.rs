@@ -19,7 +19,7 @@ fn the_sample_parses_and_says_what_it_shows() {
     let settings = parse(SAMPLE).unwrap();
     assert_eq!(settings.id.as_str(), "outer-1");
     assert_eq!(settings.listen, ["[::]:443".parse().unwrap()]);
-    assert_eq!(settings.files.key, Path::new("/etc/schleuse/outer-1.key"));
+    assert_eq!(&*settings.files.key, Path::new("/etc/schleuse/outer-1.key"));
     assert_eq!(settings.grace, Duration::from_secs(30));
     assert_eq!(settings.threads, available_cores());
     assert!(!settings.demo);

@@ -104,9 +104,9 @@ fn a_mistake_is_one_line_with_its_place_and_exit_code_78() {
     let good = fs::read_to_string(&config).unwrap();
     let cases = [
         ("threads = 1", "threds = 1", "outer.toml:7:1: unknown field `threds`"),
-        ("outer-1.pem", "absent.pem", "absent.pem"),
-        ("\"outer-1.cluster\"", "\"ca.pem\"", "ca.pem"),
-        ("ca = \"ca.pem\"", "ca = \"outer-1.cluster\"", "outer-1.cluster"),
+        ("outer-1.pem", "absent.pem", "outer.toml:3:15: cannot read the certificate file "),
+        ("\"outer-1.cluster\"", "\"ca.pem\"", "outer.toml:6:18: the key file "),
+        ("ca = \"ca.pem\"", "ca = \"outer-1.cluster\"", "outer.toml:5:6: no usable certificate in "),
     ];
     fs::set_permissions(pki.path("ca.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     for (from, to, expected) in cases {
@@ -126,7 +126,7 @@ fn published_example_keys_are_refused_unless_this_is_a_demo() {
     pki.file(EXAMPLE_MARKER_FILE, "");
     let (code, text) = complaint(&run(PROGRAM, &["--check"], &config));
     assert_eq!(code, Some(78));
-    assert!(text.contains("published examples"), "{text}");
+    assert!(text.contains("outer.toml:3:15: ") && text.contains("published examples"), "{text}");
     let demo = format!("demo = true\n{}", fs::read_to_string(&config).unwrap());
     fs::write(&config, demo).unwrap();
     assert_eq!(run(PROGRAM, &["--check"], &config).status.code(), Some(0));

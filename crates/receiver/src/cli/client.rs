@@ -32,7 +32,7 @@ impl Client {
             return Ok(Self { socket: socket.clone() });
         }
         match Config::load(&place.config)?.api.socket {
-            Some(socket) => Ok(Self { socket: socket.path }),
+            Some(socket) => Ok(Self { socket: socket.path.to_path_buf() }),
             None => {
                 let what = format!("{}: no api.socket is configured: add one, or use --socket", place.config.display());
                 Err(AppError::new(exit::CONFIG, what))

@@ -8,9 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Voice;
 use super::args::ConfigPlace;
 use crate::config::Config;
-use crate::keys::{Vault, create_key_file, key_path};
-use crate::receiver::{self, Receiver, lock_database, store_error};
-use crate::store::Store;
+use crate::keys::{Vault, create_key_file, key_file};
+use crate::receiver::{self, Receiver, lock_database, open_store};
 use crate::texts::Text;
 
 /// The daemon: until a signal.
@@ -41,7 +40,7 @@ pub(super) async fn run(place: &ConfigPlace) -> Result<(), AppError> {
 /// Makes what is not there yet.
 pub(super) async fn init(place: &ConfigPlace, voice: Voice) -> Result<(), AppError> {
     let config = Config::load(&place.config)?;
-    let key = key_path(config.key_encryption_key.as_deref())?;
+    let key = key_file(config.key_encryption_key.as_ref())?;
     let made_key = !key.exists();
     if made_key {
         if config.database.exists() {
@@ -56,10 +55,10 @@ pub(super) async fn init(place: &ConfigPlace, voice: Voice) -> Result<(), AppErr
     }
     let made_database = !config.database.exists();
     let _lock = lock_database(&config)?;
-    let store = Store::open(&config.database, config.limits.max_store_bytes).await.map_err(store_error)?;
+    let store = open_store(&config).await?;
     let checked = Vault::load(&key)?.check(&store).await;
     store.close().await;
-    checked?;
+    checked.map_err(|error| config.database.blame(error))?;
     let (key, database) = (key.display().to_string(), config.database.display().to_string());
     if voice.json {
         println!(

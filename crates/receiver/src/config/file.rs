@@ -21,8 +21,8 @@ use super::{
 #[serde(deny_unknown_fields)]
 struct Raw {
     office: Spanned<String>,
-    database: PathBuf,
-    key_encryption_key: Option<PathBuf>,
+    database: Spanned<PathBuf>,
+    key_encryption_key: Option<Spanned<PathBuf>>,
     identity: RawIdentity,
     directory: RawDirectory,
     #[serde(default)]
@@ -42,17 +42,17 @@ struct Raw {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawIdentity {
-    certificate: PathBuf,
-    key: PathBuf,
-    ca: PathBuf,
-    signing_key: PathBuf,
+    certificate: Spanned<PathBuf>,
+    key: Spanned<PathBuf>,
+    ca: Spanned<PathBuf>,
+    signing_key: Spanned<PathBuf>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDirectory {
-    file: PathBuf,
-    roots: PathBuf,
+    file: Spanned<PathBuf>,
+    roots: Spanned<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -81,10 +81,10 @@ struct RawLimits {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawApi {
-    socket: Option<PathBuf>,
+    socket: Option<Spanned<PathBuf>>,
     socket_mode: Option<Spanned<String>>,
     listen: Option<Spanned<String>>,
-    token_file: Option<PathBuf>,
+    token_file: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,7 +105,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
 }
 
 fn check(raw: Raw, source: &Source) -> Result<Config, ConfigError> {
-    let file = |path: &Path| source.resolve(path);
+    let file = |field: &Spanned<PathBuf>| source.file(field);
     let identity = IdentityFiles {
         certificate: file(&raw.identity.certificate),
         key: file(&raw.identity.key),
@@ -116,7 +116,7 @@ fn check(raw: Raw, source: &Source) -> Result<Config, ConfigError> {
     Ok(Config {
         office: member(&raw.office, source)?,
         database: file(&raw.database),
-        key_encryption_key: raw.key_encryption_key.as_deref().map(file),
+        key_encryption_key: raw.key_encryption_key.as_ref().map(file),
         identity,
         directory,
         inners: inners(&raw.inner, source)?,
@@ -210,10 +210,13 @@ fn api(raw: &RawApi, source: &Source) -> Result<ApiConfig, ConfigError> {
             _ => return Err(source.error_at(field, "socket_mode is \"0600\" (only this user) or \"0660\" (its group)")),
         },
     };
-    let socket = raw.socket.as_ref().map(|path| UnixSocket { path: source.resolve(path), mode });
+    let socket = raw.socket.as_ref().map(|path| UnixSocket { path: source.file(path), mode });
     let loopback = match (&raw.listen, &raw.token_file) {
         (None, None) => None,
-        (None, Some(_)) => return Err(source.error("token_file stands there without listen: remove it or add listen")),
+        (None, Some(token_file)) => {
+            let what = "token_file stands there without listen: remove it or add listen";
+            return Err(source.error_at(token_file, what));
+        }
         (Some(listen), token_file) => {
             let address = SocketAddr::from_str(listen.get_ref()).ok().filter(|address| address.ip().is_loopback());
             let Some(address) = address else {
@@ -223,7 +226,7 @@ fn api(raw: &RawApi, source: &Source) -> Result<ApiConfig, ConfigError> {
             let Some(token_file) = token_file else {
                 return Err(source.error_at(listen, "listen needs token_file: any user of this machine could connect"));
             };
-            Some(Loopback { listen: address, token_file: source.resolve(token_file) })
+            Some(Loopback { listen: address, token_file: source.file(token_file) })
         }
     };
     Ok(ApiConfig { socket, loopback })
@@ -250,8 +253,8 @@ mod tests {
         let config = parse(Path::new("/etc/schleuse/receiver.toml"), SAMPLE).unwrap();
         assert_eq!(config.office.as_str(), "ga-musterstadt");
         assert_eq!(config.inners.len(), 2);
-        assert_eq!(config.database, Path::new("/var/lib/schleuse-receiver/office.sqlite"));
-        assert_eq!(config.identity.key, Path::new("/etc/schleuse/receiver/tls.key"));
+        assert_eq!(&*config.database, Path::new("/var/lib/schleuse-receiver/office.sqlite"));
+        assert_eq!(&*config.identity.key, Path::new("/etc/schleuse/receiver/tls.key"));
         assert_eq!(config.api.socket.unwrap().mode, 0o660);
         assert!(!config.demo);
     }

@@ -46,7 +46,7 @@ async fn json_on_socket(network: &Network, request: &str, body: &Value) -> (u16,
 
 fn config(network: &Network) -> Config {
     let mut config = network.config();
-    config.api.socket = Some(UnixSocket { path: network.path("api.sock"), mode: 0o660 });
+    config.api.socket = Some(UnixSocket { path: network.path("api.sock").into(), mode: 0o660 });
     config
 }
 
@@ -204,7 +204,7 @@ async fn loopback_opens_only_to_the_token() {
     write_secret(&network.path("token"), &format!("{token}\n"));
     let mut config = config(&network);
     let listen = "127.0.0.1:0".parse().unwrap();
-    config.api.loopback = Some(Loopback { listen, token_file: network.path("token") });
+    config.api.loopback = Some(Loopback { listen, token_file: network.path("token").into() });
     let office = network.office_with(config).await;
     let address = office.api_address().unwrap();
     for (extra, expected) in [
@@ -228,7 +228,7 @@ async fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
     let running = office(&network).await;
     let other = Network::new().await;
     let mut config = other.config();
-    config.api.socket = Some(UnixSocket { path: network.path("api.sock"), mode: 0o600 });
+    config.api.socket = Some(UnixSocket { path: network.path("api.sock").into(), mode: 0o600 });
     let error = schleuse_receiver::Receiver::start(config).await.err().unwrap();
     assert!(error.to_string().contains("in use"), "{error}");
     let (status, _) = on_socket(&network, "GET /v1/status", "").await;

@@ -22,6 +22,7 @@ use schleuse_receiver::config::{DirectoryFiles, IdentityFiles, InnerAddress};
 use schleuse_receiver::{Config, Handle, Receiver, create_key_file};
 use schleuse_seal::{SigningKey, system_rng};
 use schleuse_transport::clock::Clock;
+use schleuse_transport::config::NamedFile;
 use schleuse_transport::endpoint::{self, EndpointKeys, Limits};
 use schleuse_transport::framed::{self, Frames};
 use schleuse_transport::secret::SecretKey;
@@ -127,16 +128,17 @@ impl Network {
     }
 
     pub(crate) fn config(&self) -> Config {
+        let file = |name: &str| NamedFile::from(self.path(name));
         let identity = IdentityFiles {
-            certificate: self.path("cert.pem"),
-            key: self.path("tls.key"),
-            ca: self.path("ca.pem"),
-            signing_key: self.path("signing.key"),
+            certificate: file("cert.pem"),
+            key: file("tls.key"),
+            ca: file("ca.pem"),
+            signing_key: file("signing.key"),
         };
-        let directory = DirectoryFiles { file: self.path("directory.json"), roots: self.path("roots.toml") };
+        let directory = DirectoryFiles { file: file("directory.json"), roots: file("roots.toml") };
         let inner = InnerAddress { id: id("inner-1"), address: self.inner.address.to_string() };
-        let mut config = Config::new(id("ga-koeln"), self.path("office.sqlite"), identity, directory, vec![inner]);
-        config.key_encryption_key = Some(self.path("kek"));
+        let mut config = Config::new(id("ga-koeln"), file("office.sqlite"), identity, directory, vec![inner]);
+        config.key_encryption_key = Some(file("kek"));
         config.limits.drain = Duration::from_secs(5);
         config
     }

@@ -7,6 +7,7 @@ use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_receiver::config::{InnerAddress, Loopback, UnixSocket};
 use schleuse_receiver::{Config, MintError, MintRequest, Receiver, create_key_file};
+use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit;
 
 use crate::network::{Network, id, soon, until, write_secret};
@@ -32,7 +33,7 @@ async fn every_obstacle_is_named_with_place_and_remedy() {
         change(&mut config);
         config
     };
-    let missing = PathBuf::from("/nonexistent/x");
+    let missing = NamedFile::from(PathBuf::from("/nonexistent/x"));
     let config = changed(&|config| config.identity.certificate = missing.clone());
     fails(config, exit::CONFIG, &["/nonexistent/x"]).await;
     let config = changed(&|config| config.key_encryption_key = Some(missing.clone()));
@@ -45,29 +46,29 @@ async fn every_obstacle_is_named_with_place_and_remedy() {
     fails(config, exit::CONFIG, &["/nonexistent/x", "folder"]).await;
     let config = changed(&|config| config.office = id("ga-bonn"));
     fails(config, exit::CONFIG, &["ga-bonn", "directory.json"]).await;
-    let config = changed(&|config| config.identity.certificate = network.path("inner.pem"));
+    let config = changed(&|config| config.identity.certificate = network.path("inner.pem").into());
     fails(config, exit::CONFIG, &["key"]).await;
     let config = changed(&|config| config.inners[0].id = id("vendor-1"));
     fails(config, exit::CONFIG, &["vendor-1", "[[inner]]"]).await;
     write_secret(&network.path("other.key"), &"11".repeat(32));
-    let config = changed(&|config| config.identity.signing_key = network.path("other.key"));
+    let config = changed(&|config| config.identity.signing_key = network.path("other.key").into());
     fails(config, exit::CONFIG, &["signing key", "other.key"]).await;
     write_secret(&network.path("short"), "0123");
-    let config = changed(&|config| config.key_encryption_key = Some(network.path("short")));
+    let config = changed(&|config| config.key_encryption_key = Some(network.path("short").into()));
     fails(config, exit::CONFIG, &["short", "schleuse-receiver init"]).await;
     let config = changed(&|config| {
         let listen = "127.0.0.1:0".parse().expect("an address");
-        config.api.loopback = Some(Loopback { listen, token_file: network.path("short") });
+        config.api.loopback = Some(Loopback { listen, token_file: network.path("short").into() });
     });
     fails(config, exit::CONFIG, &["short", "32 characters"]).await;
     let config = changed(&|config| {
-        config.api.socket = Some(UnixSocket { path: network.path("ca.pem"), mode: 0o600 });
+        config.api.socket = Some(UnixSocket { path: network.path("ca.pem").into(), mode: 0o600 });
     });
     fails(config, exit::CONFIG, &["ca.pem", "in the way"]).await;
     assert!(network.path("ca.pem").exists(), "a file that is no socket was removed");
     let garbage = "this is no database, however long one looks at it. ".repeat(100);
     std::fs::write(network.path("garbage.sqlite"), garbage).unwrap();
-    let config = changed(&|config| config.database = network.path("garbage.sqlite"));
+    let config = changed(&|config| config.database = network.path("garbage.sqlite").into());
     fails(config, exit::IO, &["garbage.sqlite", "not a database"]).await;
     std::fs::set_permissions(network.path("kek"), std::fs::Permissions::from_mode(0o644)).unwrap();
     fails(network.config(), exit::NO_PERMISSION, &["kek", "chmod 600"]).await;
@@ -83,7 +84,7 @@ async fn two_daemons_never_share_a_database_and_a_wrong_key_is_named() {
     soon(office.shutdown()).await;
     create_key_file(&network.path("kek-2")).unwrap();
     let mut config = network.config();
-    config.key_encryption_key = Some(network.path("kek-2"));
+    config.key_encryption_key = Some(network.path("kek-2").into());
     fails(config, exit::CONFIG, &["office.sqlite", "not the one"]).await;
     soon(network.office().await.shutdown()).await;
 }

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{ConfigError, Source, Spanned};
+use super::{ConfigError, NamedFile, Source, Spanned, named};
 use crate::exit::{self, AppError};
 use crate::runtime::available_cores;
 use crate::secret::{SecretKey, is_example_file};
@@ -81,38 +80,32 @@ pub const fn at_least_1(number: u32) -> NonZeroU32 {
 #[derive(Clone, Debug)]
 pub struct KeyFiles {
     /// PEM file of the certificate chain.
-    pub certificate: PathBuf,
+    pub certificate: NamedFile,
     /// PEM file of the key.
-    pub key: PathBuf,
+    pub key: NamedFile,
     /// PEM file of the CA.
-    pub ca: PathBuf,
+    pub ca: NamedFile,
     /// File of the cluster secret.
-    pub cluster_secret: PathBuf,
+    pub cluster_secret: NamedFile,
 }
 
 impl KeyFiles {
-    /// The same with relative paths counted from the folder of `source`.
-    #[must_use]
-    pub fn resolve(self, source: &Source) -> Self {
-        Self {
-            certificate: source.resolve(&self.certificate),
-            key: source.resolve(&self.key),
-            ca: source.resolve(&self.ca),
-            cluster_secret: source.resolve(&self.cluster_secret),
-        }
-    }
-
-    /// Reads them all. Published examples are accepted only in a `demo`; `config` is the file that names them.
+    /// Reads them all. Published examples are accepted only in a `demo`.
     ///
     /// # Errors
     /// A file cannot be read or is not what it should be, a key file is open to others, or something is an example.
-    pub fn load(&self, config: &Path, demo: bool) -> Result<(Identity, Roots, SecretKey), AppError> {
-        let identity = Identity::load(&self.certificate, &self.key)?;
-        let roots = Roots::load(&self.ca)?;
-        let cluster_secret = SecretKey::read(&self.cluster_secret)?;
-        if !demo && (identity.is_example() || roots.is_example() || is_example_file(&self.cluster_secret)) {
-            let what = "keys or certificates are published examples: make your own, or set demo = true to try them";
-            return Err(AppError::new(exit::CONFIG, format!("{}: {what}", config.display())));
+    pub fn load(&self, demo: bool) -> Result<(Identity, Roots, SecretKey), AppError> {
+        let identity = named::identity(&self.certificate, &self.key)?;
+        let roots = Roots::load(&self.ca).map_err(|error| self.ca.blame(error))?;
+        let cluster_secret = SecretKey::read(&self.cluster_secret).map_err(|error| self.cluster_secret.blame(error))?;
+        let is_example = [
+            (&self.certificate, identity.is_example()),
+            (&self.ca, roots.is_example()),
+            (&self.cluster_secret, is_example_file(&self.cluster_secret)),
+        ];
+        if let Some((file, _)) = is_example.into_iter().find(|(_, is_example)| *is_example && !demo) {
+            let what = "is one of the published examples: make your own, or set demo = true to try them";
+            return Err(file.blame(AppError::new(exit::CONFIG, format_args!("{} {what}", file.display()))));
         }
         Ok((identity, roots, cluster_secret))
     }

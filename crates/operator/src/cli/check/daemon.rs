@@ -1,12 +1,12 @@
 //! What is wrong with the files of one daemon: each file by itself, in the daemon's words and with its exit codes, and
 //! what shows only when they are put together.
 
-use std::fs;
 use std::path::Path;
 
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use schleuse_directory::{Directory, RootKeys};
+use schleuse_transport::config::NamedFile;
 use schleuse_transport::config::values::KeyFiles;
 use schleuse_transport::exit::AppError;
 use schleuse_transport::secret::{Secret, SecretKey};
@@ -60,9 +60,9 @@ fn key_files(files: &KeyFiles) -> [Result<(), AppError>; 4] {
     [certificate(&files.certificate), key(&files.key), ca(&files.ca), secret_key(&files.cluster_secret)]
 }
 
-fn certificate(path: &Path) -> Result<(), AppError> {
-    let pem = fs::read(path).map_err(|source| TlsFileError::Read { path: path.to_owned(), source })?;
-    let unusable = || TlsFileError::NoCertificate { path: path.to_owned() };
+fn certificate(file: &NamedFile) -> Result<(), AppError> {
+    let pem = file.read("certificate file")?;
+    let unusable = || file.blame(TlsFileError::NoCertificate { path: file.to_path_buf() });
     let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|_| unusable())?;
     // The key is looked at by itself.
     let no_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(Vec::new()));
@@ -70,32 +70,30 @@ fn certificate(path: &Path) -> Result<(), AppError> {
     Ok(())
 }
 
-fn key(path: &Path) -> Result<(), AppError> {
-    let secret = Secret::read(path)?;
-    PrivateKeyDer::from_pem_slice(secret.expose()).map_err(|_| TlsFileError::NoKey { path: path.to_owned() })?;
+fn key(file: &NamedFile) -> Result<(), AppError> {
+    let secret = Secret::read(file).map_err(|error| file.blame(error))?;
+    let no_key = |_| file.blame(TlsFileError::NoKey { path: file.to_path_buf() });
+    PrivateKeyDer::from_pem_slice(secret.expose()).map_err(no_key)?;
     Ok(())
 }
 
-fn ca(path: &Path) -> Result<(), AppError> {
-    Roots::load(path)?;
-    Ok(())
+fn ca(file: &NamedFile) -> Result<(), AppError> {
+    Roots::load(file).map(drop).map_err(|error| file.blame(error))
 }
 
-fn secret_key(path: &Path) -> Result<(), AppError> {
-    SecretKey::read(path)?;
-    Ok(())
+fn secret_key(file: &NamedFile) -> Result<(), AppError> {
+    SecretKey::read(file).map(drop).map_err(|error| file.blame(error))
 }
 
 /// The root keys, and the directory as far as it can be judged without them or with them.
-fn directory(path: &Path, root_keys: &Path) -> [Result<(), AppError>; 2] {
-    let roots = fs::read_to_string(root_keys)
-        .map_err(|error| AppError::unreadable("root keys", root_keys, &error))
-        .and_then(|text| RootKeys::parse(&text).map_err(|error| AppError::unacceptable("root keys", root_keys, error)));
-    let bytes = fs::read(path).map_err(|error| AppError::unreadable("directory", path, &error));
-    let directory = bytes.and_then(|bytes| match &roots {
+fn directory(file: &NamedFile, root_keys: &NamedFile) -> [Result<(), AppError>; 2] {
+    let roots = root_keys
+        .read_text("root keys")
+        .and_then(|text| RootKeys::parse(&text).map_err(|error| root_keys.unacceptable("root keys", error)));
+    let directory = file.read("directory").and_then(|bytes| match &roots {
         Ok(roots) => Directory::verify(&bytes, roots, now(), None)
             .map(drop)
-            .map_err(|error| AppError::unacceptable("directory", path, error)),
+            .map_err(|error| file.unacceptable("directory", error)),
         Err(_) => Ok(()),
     });
     [roots.map(drop), directory]
