@@ -39,7 +39,17 @@ impl AppError {
 
     /// A file that a configuration names, such as "root keys", cannot be read.
     pub fn unreadable(what: &str, path: &Path, error: &io::Error) -> Self {
-        Self::new(file_code(error), format_args!("cannot read the {what} {}: {error}", path.display()))
+        Self::of_file(error, format_args!("cannot read the {what} {}: {error}", path.display()))
+    }
+
+    /// `message` says which file; the code comes from what the operating system said.
+    fn of_file(error: &io::Error, message: impl fmt::Display) -> Self {
+        let code = file_code(error);
+        if code == NO_PERMISSION {
+            let remedy = "give the file to the user that this program runs as (chown), or run it as the file's owner";
+            return Self::new(code, format_args!("{message}: {remedy}"));
+        }
+        Self::new(code, message)
     }
 
     /// A file that a configuration names was read, and is not accepted.
@@ -80,7 +90,10 @@ pub fn main_with(run: impl FnOnce() -> Result<(), AppError>) -> ExitCode {
 
 impl From<ConfigError> for AppError {
     fn from(error: ConfigError) -> Self {
-        Self::new(CONFIG, error)
+        match error {
+            ConfigError::Read { ref source, .. } => Self::of_file(source, &error),
+            ConfigError::AtLine { .. } | ConfigError::InFile { .. } => Self::new(CONFIG, error),
+        }
     }
 }
 
@@ -97,12 +110,11 @@ impl From<BindError> for AppError {
 
 impl From<SecretError> for AppError {
     fn from(error: SecretError) -> Self {
-        let code = match &error {
-            SecretError::OpenToOthers { .. } => NO_PERMISSION,
-            SecretError::Read { source, .. } => file_code(source),
-            SecretError::TooLarge { .. } | SecretError::NotAKey { .. } => CONFIG,
-        };
-        Self::new(code, error)
+        match error {
+            SecretError::OpenToOthers { .. } => Self::new(NO_PERMISSION, error),
+            SecretError::Read { ref source, .. } => Self::of_file(source, &error),
+            SecretError::TooLarge { .. } | SecretError::NotAKey { .. } => Self::new(CONFIG, error),
+        }
     }
 }
 
@@ -110,7 +122,7 @@ impl From<TlsFileError> for AppError {
     fn from(error: TlsFileError) -> Self {
         match error {
             TlsFileError::Secret(secret) => secret.into(),
-            TlsFileError::Read { ref source, .. } => Self::new(file_code(source), error),
+            TlsFileError::Read { ref source, .. } => Self::of_file(source, &error),
             TlsFileError::NoCertificate { .. } | TlsFileError::NoKey { .. } => Self::new(CONFIG, error),
         }
     }
@@ -180,6 +192,23 @@ mod tests {
         assert_eq!(code(io::ErrorKind::InvalidData), CONFIG);
         assert_eq!(code(io::ErrorKind::PermissionDenied), NO_PERMISSION);
         assert_eq!(code(io::ErrorKind::Other), IO);
+    }
+
+    #[test]
+    fn whoever_may_not_read_a_file_is_told_what_to_do() {
+        let (path, denied) = (|| "/etc/schleuse/x".into(), || io::ErrorKind::PermissionDenied.into());
+        let secret = || SecretError::Read { path: path(), source: denied() };
+        for error in [
+            AppError::unreadable("directory", &path(), &denied()),
+            AppError::from(secret()),
+            AppError::from(TlsFileError::from(secret())),
+            AppError::from(TlsFileError::Read { path: path(), source: denied() }),
+            AppError::from(ConfigError::Read { path: path(), source: denied() }),
+        ] {
+            assert_eq!(error.code(), NO_PERMISSION);
+            let text = error.to_string();
+            assert!(text.contains("/etc/schleuse/x: permission denied") && text.contains("chown"), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is set up wrongly is said in one line: what, where, what to do; with an exit code for scripts; and nothing is lost.
 
+mod unreadable;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,19 +22,21 @@ const CONFIG: i32 = 78;
 
 /// A daemon, its configuration file and how to start it.
 struct Case {
-    program: &'static Path,
+    program: PathBuf,
     verb: Option<&'static str>,
     config: PathBuf,
+    /// A program, and its arguments, that starts the daemon; none if it is started by itself.
+    starter: &'static [&'static str],
 }
 
 impl Case {
     fn all(network: &Network) -> [Self; 3] {
         let programs = binaries();
-        let proxy = |program, config| Self { program, verb: None, config };
+        let case = |program: &Path, verb, config| Self { program: program.to_owned(), verb, config, starter: &[] };
         [
-            proxy(programs.outer.as_path(), network.outer(0).member.file("proxy.toml")),
-            proxy(programs.inner.as_path(), network.inner(0).member.file("proxy.toml")),
-            Self { program: &programs.receiver, verb: Some("run"), config: network.office(0).config() },
+            case(&programs.outer, None, network.outer(0).member.file("proxy.toml")),
+            case(&programs.inner, None, network.inner(0).member.file("proxy.toml")),
+            case(&programs.receiver, Some("run"), network.office(0).config()),
         ]
     }
 
@@ -40,10 +44,17 @@ impl Case {
         self.config.parent().unwrap().join(name)
     }
 
+    /// Where the configuration names this file.
+    fn place(&self, name: &str) -> String {
+        let text = fs::read_to_string(&self.config).unwrap();
+        let line = text.lines().position(|line| line.contains(&format!("\"{name}\""))).unwrap() + 1;
+        format!("{}:{line}:", self.config.display())
+    }
+
     /// Starts the daemon, which must end by itself with this code and one line that has all of `words`.
     fn fails(&self, code: i32, words: &[&str]) {
         let mut command = Command::new("timeout");
-        command.arg("20").arg(self.program).args(self.verb).arg("--config").arg(&self.config);
+        command.arg("20").args(self.starter).arg(&self.program).args(self.verb).arg("--config").arg(&self.config);
         let output = command.env("SCHLEUSE_LOG", "error").env("NO_COLOR", "1").output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         let program = self.program.file_name().unwrap().to_str().unwrap();
@@ -73,7 +84,7 @@ fn what_is_right_is_checked_without_starting_anything() {
     let network = built();
     for case in Case::all(&network) {
         let arguments = if case.verb.is_some() { ["check", "--config"] } else { ["--check", "--config"] };
-        let output = Command::new(case.program).args(arguments).arg(&case.config).output().unwrap();
+        let output = Command::new(&case.program).args(arguments).arg(&case.config).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let output = Command::new(&binaries().schleuse).arg("check").arg(&case.config).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -93,7 +104,7 @@ fn a_configuration_that_is_wrong() {
             case.fails(CONFIG, &[&name, "invalid type", "string"]);
         });
         case.with("[limits]", "[limits", || case.fails(CONFIG, &[&name]));
-        case.with("cert.pem", "nowhere.pem", || case.fails(CONFIG, &["nowhere.pem"]));
+        case.with("cert.pem", "nowhere.pem", || case.fails(CONFIG, &[&case.place("nowhere.pem"), "nowhere.pem: "]));
         let moved = case.config.with_extension("away");
         fs::rename(&case.config, &moved).unwrap();
         case.fails(CONFIG, &[&name]);
@@ -102,21 +113,21 @@ fn a_configuration_that_is_wrong() {
 }
 
 #[test]
-fn a_key_that_is_missing_unreadable_or_open_to_others() {
+fn a_key_that_is_missing_broken_or_open_to_others() {
     let network = built();
     for case in Case::all(&network) {
         let key = case.file("tls.key");
-        let name = key.display().to_string();
+        let (place, name) = (case.place("tls.key"), key.display().to_string());
         for mode in [0o644, 0o640, 0o660] {
             fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
-            case.fails(NO_PERMISSION, &[&name, "chmod 600"]);
+            case.fails(NO_PERMISSION, &[&place, &name, "chmod 600"]);
         }
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let good = fs::read(&key).unwrap();
         fs::write(&key, "not a key").unwrap();
-        case.fails(CONFIG, &[&name]);
+        case.fails(CONFIG, &[&place, &name]);
         fs::remove_file(&key).unwrap();
-        case.fails(CONFIG, &[&name]);
+        case.fails(CONFIG, &[&place, &name]);
         fs::write(&key, good).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -124,10 +135,10 @@ fn a_key_that_is_missing_unreadable_or_open_to_others() {
     for (case, file) in [(outer, "cluster.secret"), (inner, "cluster.secret"), (receiver, "signing.key")] {
         let key = case.file(file);
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-        case.fails(NO_PERMISSION, &[&key.display().to_string(), "chmod 600"]);
+        case.fails(NO_PERMISSION, &[&case.place(file), &key.display().to_string(), "chmod 600"]);
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&key, "0123").unwrap();
-        case.fails(CONFIG, &[&key.display().to_string(), "64 hexadecimal digits"]);
+        case.fails(CONFIG, &[&case.place(file), &key.display().to_string(), "64 hexadecimal digits"]);
     }
 }
 
@@ -144,9 +155,10 @@ fn a_directory_that_is_forged_or_missing() {
                 .replace("\"signature\":\"", "\"signature\":\"00"),
         )
         .unwrap();
-        case.fails(CONFIG, &["directory.json"]);
+        let place = case.place("../directory.json");
+        case.fails(CONFIG, &[&place, "directory.json: "]);
         fs::remove_file(&path).unwrap();
-        case.fails(CONFIG, &["directory.json"]);
+        case.fails(CONFIG, &[&place, "directory.json: "]);
         fs::write(&path, &good).unwrap();
     }
 }
