@@ -145,8 +145,7 @@ fn outer_party(id: &MemberId, seen: &[outer::StreamRecord]) -> Party<OuterRecord
         millis: record.duration.as_millis(),
         ending: format!("{:?}", record.ending).to_lowercase(),
     };
-    let bytes = seen.iter().map(|record| record.bytes_up + record.bytes_down).sum();
-    Party { id: id.to_string(), count: seen.len(), bytes, records: seen.iter().take(SAMPLE).map(record).collect() }
+    party(id, seen, |record| record.bytes_up + record.bytes_down, record)
 }
 
 fn inner_party(id: &MemberId, seen: &[inner::StreamRecord]) -> Party<InnerRecord> {
@@ -158,14 +157,16 @@ fn inner_party(id: &MemberId, seen: &[inner::StreamRecord]) -> Party<InnerRecord
         millis: record.duration.as_millis(),
         ending: format!("{:?}", record.ending).to_lowercase(),
     };
-    let bytes = seen.iter().map(|record| record.bytes_up + record.bytes_down).sum();
-    Party { id: id.to_string(), count: seen.len(), bytes, records: seen.iter().take(SAMPLE).map(record).collect() }
+    party(id, seen, |record| record.bytes_up + record.bytes_down, record)
 }
 
 fn office_party(id: &MemberId, lines: &[Line]) -> Party<OfficeRecord> {
-    let bytes = lines.iter().map(|line| line.length).sum();
-    let records = lines.iter().take(SAMPLE).map(office_record).collect();
-    Party { id: id.to_string(), count: lines.len(), bytes, records }
+    party(id, lines, |line| line.length, office_record)
+}
+
+fn party<S, R>(id: &MemberId, seen: &[S], bytes: impl Fn(&S) -> u64, record: impl Fn(&S) -> R) -> Party<R> {
+    let records = seen.iter().take(SAMPLE).map(record).collect();
+    Party { id: id.to_string(), count: seen.len(), bytes: seen.iter().map(bytes).sum(), records }
 }
 
 /// What an office has of one submission.
