@@ -15,9 +15,8 @@ use schleuse_protocol::wire::hop::{
 use schleuse_protocol::wire::label::Label;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
-use schleuse_protocol::wire::ticket::{
-    OneTimeKey, Purpose, Route, Signature, Ticket, TicketBody, TicketId, TicketSecret,
-};
+use schleuse_protocol::wire::signed::Signature;
+use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 
 fn name<const N: usize>(text: &str) -> Label<N> {

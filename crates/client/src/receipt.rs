@@ -184,7 +184,7 @@ impl ReceiptFile {
 #[cfg(test)]
 mod tests {
     use schleuse_protocol::limits::VERSION;
-    use schleuse_protocol::wire::ticket::Signature;
+    use schleuse_protocol::wire::signed::Signature;
 
     use super::*;
 

@@ -15,7 +15,7 @@
 
 use data_encoding::BASE64;
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::ticket::Signature;
+use schleuse_protocol::wire::signed::Signature;
 use schleuse_seal::keys::{self, SigningKey};
 use schleuse_seal::label::Label;
 use serde::{Deserialize, Serialize};

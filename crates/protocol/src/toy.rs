@@ -13,7 +13,8 @@ use crate::wire::hello::{ContentHash, Encapsulated, Hello, Identity, Intro, Trai
 use crate::wire::label::MemberId;
 use crate::wire::receipt::{Receipt, ReceiptBody};
 use crate::wire::reply::Reply;
-use crate::wire::ticket::{Signature, Ticket};
+use crate::wire::signed::Signature;
+use crate::wire::ticket::Ticket;
 
 /// FNV-1a in four lanes: enough to tell bytes apart that no enemy chose.
 pub(crate) fn mix(parts: &[&[u8]]) -> [u8; 32] {

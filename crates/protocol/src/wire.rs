@@ -23,6 +23,7 @@ pub mod label;
 pub mod receipt;
 pub mod refusal;
 pub mod reply;
+pub mod signed;
 pub mod ticket;
 pub mod token;
 

@@ -13,9 +13,8 @@ use schleuse_protocol::wire::hop::{AdmissionKeyBytes, Incoming, InnerToOffice, I
 use schleuse_protocol::wire::label::{Label, MemberId, PayloadKind};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
-use schleuse_protocol::wire::ticket::{
-    OneTimeKey, Purpose, Route, Signature, Ticket, TicketBody, TicketId, TicketSecret,
-};
+use schleuse_protocol::wire::signed::Signature;
+use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
 use schleuse_protocol::wire::{Wire, WireError};
 

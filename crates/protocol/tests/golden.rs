@@ -15,9 +15,8 @@ use schleuse_protocol::wire::hop::OuterToInner;
 use schleuse_protocol::wire::hop::{AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
-use schleuse_protocol::wire::ticket::{
-    OneTimeKey, Purpose, Route, Signature, Ticket, TicketBody, TicketId, TicketSecret,
-};
+use schleuse_protocol::wire::signed::Signature;
+use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
 
 fn golden<T: Wire + PartialEq + Debug>(value: T, bytes: &[u8]) {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use ed25519_dalek::{Signer, VerifyingKey};
 use rand::CryptoRng;
-use schleuse_protocol::wire::ticket::Signature;
+use schleuse_protocol::wire::signed::Signature;
 use zeroize::Zeroizing;
 
 use crate::label::Label;

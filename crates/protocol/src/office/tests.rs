@@ -21,7 +21,8 @@ use crate::wire::hello::{Intro, Language};
 use crate::wire::hop::Open;
 use crate::wire::label::MemberId;
 use crate::wire::reply::{Refusal, Reply};
-use crate::wire::ticket::{OneTimeKey, Purpose, Route, Signature, Ticket, TicketBody, TicketId, TicketSecret};
+use crate::wire::signed::Signature;
+use crate::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
 use crate::wire::token::{Epoch, RouteNonce, RouteToken};
 
 const OFFICE_KEY: [u8; 32] = [0x0f; 32];

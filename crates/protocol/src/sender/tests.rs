@@ -13,7 +13,8 @@ use crate::wire::hello::{ContentHash, Hello, Intro, Language};
 use crate::wire::receipt::{Receipt, ReceiptBody};
 use crate::wire::refusal::STOP_ENOUGH;
 use crate::wire::reply::{Reason, Refusal};
-use crate::wire::ticket::{OneTimeKey, Route, Signature, Ticket, TicketBody, TicketId, TicketSecret};
+use crate::wire::signed::Signature;
+use crate::wire::ticket::{OneTimeKey, Route, Ticket, TicketBody, TicketId, TicketSecret};
 use crate::wire::token::{Epoch, RouteNonce, RouteToken};
 
 const OFFICE_KEY: [u8; 32] = [0x0f; 32];

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
 use super::label::{MemberId, PayloadKind};
-use super::ticket::{Signature, Suite};
+use super::signed::Signature;
+use super::ticket::Suite;
 use super::{Wire, WireError};
 use crate::limits::{INTRO_PLAINTEXT, TAG, TRAILER_PLAINTEXT};
 

@@ -1,12 +1,11 @@
 //! Receipts: the office's proof, which a third party can check, that it holds a content durably.
 
-use alloc::vec::Vec;
-
 use bincode::{Decode, Encode};
 
 use super::hello::ContentHash;
 use super::label::{MemberId, PayloadKind};
-use super::ticket::{Signature, TicketId};
+use super::signed::Signed;
+use super::ticket::TicketId;
 use super::{Wire, WireError};
 use crate::limits::VERSION;
 use crate::time::UnixSeconds;
@@ -41,49 +40,10 @@ impl Wire for ReceiptBody {
 }
 
 /// A receipt: body and Ed25519 signature by the office's signing key over label and body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    bytes: Vec<u8>,
-    body: ReceiptBody,
-}
+pub type Receipt = Signed<ReceiptBody>;
 
-impl Receipt {
-    /// Longest receipt in bytes.
-    pub const MAX: usize = ReceiptBody::MAX + 64;
-
-    /// Reads a receipt; its signature is not yet verified.
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, WireError> {
-        let body_len = bytes.len().checked_sub(64).ok_or(WireError::Malformed)?;
-        let body = ReceiptBody::from_wire(&bytes[..body_len])?;
-        Ok(Self { bytes, body })
-    }
-
-    /// Puts a body and the signature over its encoding together.
-    pub fn assemble(body: ReceiptBody, signature: &Signature) -> Self {
-        let mut bytes = body.to_wire();
-        bytes.extend_from_slice(&signature.0);
-        Self { bytes, body }
-    }
-
-    /// What it says.
-    pub fn body(&self) -> &ReceiptBody {
-        &self.body
-    }
-
-    /// The binary form.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The bytes that the signature covers (after the label).
-    pub fn signed_bytes(&self) -> &[u8] {
-        &self.bytes[..self.bytes.len() - 64]
-    }
-
-    /// The signature.
-    pub fn signature(&self) -> Signature {
-        let mut signature = [0; 64];
-        signature.copy_from_slice(&self.bytes[self.bytes.len() - 64..]);
-        Signature(signature)
+impl core::fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Receipt").field(self.body()).finish()
     }
 }

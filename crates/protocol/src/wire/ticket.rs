@@ -1,7 +1,4 @@
 //! Tickets: the right to open exactly one sealed connection to one office.
-//!
-//! A ticket on the wire is its body, then an Ed25519 signature (64 bytes) over the ticket label and the body. The
-//! received bytes are kept, because the signature and the HPKE `info` are over them.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -11,6 +8,7 @@ use core::str::FromStr;
 use bincode::{Decode, Encode};
 
 use super::label::{MemberId, PayloadKind};
+use super::signed::Signed;
 use super::token::RouteToken;
 use super::{Wire, WireError};
 use crate::limits::{MAX_PURPOSE_TEXT, MAX_ROUTES, MAX_TICKET, VERSION};
@@ -21,12 +19,6 @@ use crate::time::UnixSeconds;
 pub struct TicketId(pub [u8; 16]);
 
 hex_debug!(TicketId);
-
-/// An Ed25519 signature, RFC 8032.
-#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Signature(pub [u8; 64]);
-
-hex_debug!(Signature);
 
 /// The 256-bit HPKE pre-shared key of a ticket. Whoever has it may send.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
@@ -153,58 +145,18 @@ impl Wire for TicketBody {
     }
 }
 
-/// A ticket as received: well-formed, its signature not yet verified (that needs the directory and `schleuse-seal`).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Ticket {
-    bytes: Vec<u8>,
-    body: TicketBody,
-}
+/// A ticket as received.
+pub type Ticket = Signed<TicketBody>;
 
 impl Ticket {
     /// Scheme of the URI form.
     pub const SCHEME: &'static str = "schleuse:";
 
-    /// Reads the binary form.
-    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, WireError> {
-        let body_len = bytes.len().checked_sub(64).ok_or(WireError::Malformed)?;
-        let body = TicketBody::from_wire(&bytes[..body_len])?;
-        Ok(Self { bytes, body })
-    }
-
-    /// Puts a body and the signature over its encoding together.
-    pub fn assemble(body: TicketBody, signature: &Signature) -> Self {
-        let mut bytes = body.to_wire();
-        bytes.extend_from_slice(&signature.0);
-        Self { bytes, body }
-    }
-
-    /// What the ticket says.
-    pub fn body(&self) -> &TicketBody {
-        &self.body
-    }
-
-    /// The whole binary form: what the HPKE `info` hashes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The bytes that the signature covers (after the label).
-    pub fn signed_bytes(&self) -> &[u8] {
-        &self.bytes[..self.bytes.len() - 64]
-    }
-
-    /// The signature.
-    pub fn signature(&self) -> Signature {
-        let mut signature = [0; 64];
-        signature.copy_from_slice(&self.bytes[self.bytes.len() - 64..]);
-        Signature(signature)
-    }
-
     /// The URI form, `SCHLEUSE:` and Base32 (RFC 4648 section 6, no padding): all of it in the alphanumeric set of QR
     /// codes. Case does not matter when it is read.
     pub fn to_uri(&self) -> String {
         let mut text = Self::SCHEME.to_ascii_uppercase();
-        text.push_str(&data_encoding::BASE32_NOPAD.encode(&self.bytes));
+        text.push_str(&data_encoding::BASE32_NOPAD.encode(self.as_bytes()));
         text
     }
 
@@ -212,20 +164,17 @@ impl Ticket {
     pub fn to_link(&self, base: &str) -> String {
         let mut text = String::from(base);
         text.push('#');
-        text.push_str(&data_encoding::BASE32_NOPAD.encode(&self.bytes));
+        text.push_str(&data_encoding::BASE32_NOPAD.encode(self.as_bytes()));
         text
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.bytes);
     }
 }
 
 impl core::fmt::Debug for Ticket {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Ticket").field("office", &self.body.office).field("id", &self.body.id).finish_non_exhaustive()
+        f.debug_struct("Ticket")
+            .field("office", &self.body().office)
+            .field("id", &self.body().id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,8 @@ use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
-use schleuse_protocol::wire::ticket::{Signature, TicketId};
+use schleuse_protocol::wire::signed::Signature;
+use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 
 use crate::store::*;
