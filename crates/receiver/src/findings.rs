@@ -1,8 +1,9 @@
 //! What was found in a submission, for the inbox: counts and flags, nothing out of the content.
 //!
 //! It is found out after the receipt, a page of submissions at a time. Submissions that come in go first: while there are
-//! any, one page is looked at every now and then, and the rest once it is calm. A content that cannot be read is kept all
-//! the same.
+//! any, one page is looked at every now and then (256 contents a second), and the rest once it is calm. To keep up with more
+//! would cost the senders a tenth of their throughput (docs/performance.md, "Tried"). A content that cannot be
+//! read is kept all the same.
 
 use std::sync::Arc;
 use std::time::Duration;

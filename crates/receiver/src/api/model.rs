@@ -158,7 +158,8 @@ pub struct SubmissionView {
     pub stored_at: String,
     /// The office's reference.
     pub reference: Option<String>,
-    /// What was found in it; null until the daemon has looked.
+    /// What was found in it; null until the daemon has looked: a moment after it came. While uploads run without a pause, the
+    /// daemon looks into at most 256 a second, so that senders need not wait, and into the rest once it is calm.
     pub findings: Option<Findings>,
     /// The receipt, Base64 of its binary form.
     pub receipt: String,

@@ -41,6 +41,9 @@ pub(super) enum Command {
     /// Mint a ticket, or many of them.
     Mint(Mint),
     /// List what has come in.
+    ///
+    /// People and flags are counted a moment after a submission came; while uploads run without a pause, for at most 256
+    /// submissions a second, and for the rest once it is calm.
     Inbox(Inbox),
     /// Show or save one submission.
     Read(Read),
