@@ -88,6 +88,9 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
             Ok(trailer) => trailer,
             Err(error) => return self.fail_comparing(comparing.session, error),
         };
+        if comparing.session.intro.length.is_some_and(|announced| announced != trailer.length) {
+            return self.refuse(comparing.session, Reason::Malformed);
+        }
         if !self.is_vouched(&comparing.session, &trailer) {
             return self.refuse(comparing.session, Reason::BadIdentity);
         }

@@ -194,3 +194,14 @@ fn who_sent_before_is_told_to_nobody_else() {
         assert_eq!(office.last_reason(&channel), reason);
     }
 }
+
+#[test]
+fn an_announced_length_holds_in_a_comparison_too() {
+    let (state, _) = complete(5, b"short");
+    let announced = Intro { length: Some(5), ..intro(6) };
+    let channel = ToySender::new(&ticket(), announced, None, OFFICE_KEY, 6);
+    let (frames, channel) = frames_of(channel, b"shor", 0);
+    let mut office = Office::new(state, Ok(u64::MAX), at(1));
+    office.feed_all(&frames);
+    assert_eq!(office.last_reason(&channel), Reason::Malformed);
+}
