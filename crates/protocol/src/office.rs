@@ -29,7 +29,8 @@ use alloc::collections::VecDeque;
 pub use action::{Found, OfficeAction, OfficePolicy, TicketState};
 use input::Input;
 pub use pool::{NoRoute, TokenPool};
-use state::{AwaitClaim, AwaitHello, State};
+use session::Session;
+use state::{AwaitHello, State};
 
 use crate::channel::OfficeSeal;
 use crate::limits::{HEADER_TIMEOUT, IDLE_TIMEOUT};
@@ -130,7 +131,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         match core::mem::replace(&mut self.state, State::Done) {
             State::AwaitClaim(claim) => {
                 self.renew(now);
-                self.decide(claim, ticket, now);
+                self.decide(claim, ticket);
                 self.advance(now);
             }
             other => self.state = other,
@@ -261,9 +262,9 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
             .filter(|hello| hello.encapsulated.suite() == suite)
             .and_then(|hello| self.seal.open_hello(&found.ticket, &found.keys, &hello).ok());
         let Some(opened) = opened else { return self.reset(StreamRefusal::Refused) };
-        let claim = AwaitClaim::new(found.ticket.clone(), opened);
         self.renew(now);
-        self.claim(claim, now);
+        let session = Session::new(found.ticket.clone(), opened.intro, opened.digest, opened.channel);
+        self.claim(session, opened.storage_key, now);
     }
 
     /// protocol.md 9.1: tells nothing but that this stream is over.

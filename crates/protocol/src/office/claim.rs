@@ -13,25 +13,25 @@ use crate::wire::reply::{Reason, Reply};
 
 impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     /// The hello is authentic: who sends it holds the ticket, which does not make it welcome.
-    pub(super) fn claim(&mut self, claim: AwaitClaim<S>, now: Now) {
-        let Intro { attempt, .. } = claim.session.intro;
+    pub(super) fn claim(&mut self, session: Session<S>, storage_key: S::StorageKey, now: Now) {
+        let Intro { attempt, .. } = session.intro;
         // protocol.md 8.3: a number out of the far future would leave no higher one to anybody else
         let latest = now.unix.after(MAX_CLOCK_AHEAD).0.saturating_mul(1_000_000);
         if attempt > latest {
-            return self.refuse(claim.session, Reason::TryLater);
+            return self.refuse(session, Reason::TryLater);
         }
-        let is_welcome = self.admit(&claim.session, now.unix).is_ok();
+        let admitted = self.admit(&session, now.unix);
         self.actions.push_back(OfficeAction::Claim {
-            ticket: claim.session.id(),
+            ticket: session.id(),
             // protocol.md 8.3: attempt 0 takes the lease from nobody
-            attempt: if is_welcome { attempt } else { 0 },
-            digest: claim.session.digest,
+            attempt: if admitted.is_ok() { attempt } else { 0 },
+            digest: session.digest,
         });
-        self.state = State::AwaitClaim(claim);
+        self.state = State::AwaitClaim(AwaitClaim { session, storage_key, admitted });
     }
 
     /// The one decision that binds a ticket to an attempt.
-    pub(super) fn decide(&mut self, claim: AwaitClaim<S>, ticket: TicketState, now: Now) {
+    pub(super) fn decide(&mut self, claim: AwaitClaim<S>, ticket: TicketState) {
         let session = &claim.session;
         match ticket {
             TicketState::Revoked => self.refuse(claim.session, Reason::Revoked),
@@ -47,28 +47,28 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
                     self.refuse(claim.session, Reason::AlreadyUsed);
                 }
             }
-            TicketState::Open => self.begin(claim, now),
+            TicketState::Open => self.begin(claim),
             // It may be just about to be completed: then there will be a receipt.
             TicketState::Running { digest, .. } if digest == session.digest => {
                 self.refuse(claim.session, Reason::TryLater);
             }
             TicketState::Running { attempt, .. } => {
-                let reason = self.admit(session, now.unix).err().unwrap_or(Reason::Superseded(attempt));
+                let reason = claim.admitted.err().unwrap_or(Reason::Superseded(attempt));
                 self.refuse(claim.session, reason);
             }
             TicketState::Unfinished { digest, next, .. } if digest == session.digest => {
-                self.resume(claim.session, next, now);
+                self.resume(claim, next);
             }
             TicketState::Unfinished { attempt, .. } if attempt >= session.intro.attempt => {
                 self.refuse(claim.session, Reason::Superseded(attempt));
             }
-            TicketState::Unfinished { .. } => self.begin(claim, now),
+            TicketState::Unfinished { .. } => self.begin(claim),
         }
     }
 
-    fn begin(&mut self, claim: AwaitClaim<S>, now: Now) {
-        let AwaitClaim { session, storage_key } = claim;
-        let max_length = match self.admit(&session, now.unix) {
+    fn begin(&mut self, claim: AwaitClaim<S>) {
+        let AwaitClaim { session, storage_key, admitted } = claim;
+        let max_length = match admitted {
             Ok(max_length) => max_length,
             Err(reason) => return self.refuse(session, reason),
         };
@@ -84,8 +84,9 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         self.start_receiving(Receiving { session, expected: 0, durable: 0, length: 0, max_length });
     }
 
-    fn resume(&mut self, session: Session<S>, next: u32, now: Now) {
-        match self.admit(&session, now.unix) {
+    fn resume(&mut self, claim: AwaitClaim<S>, next: u32) {
+        let AwaitClaim { session, admitted, .. } = claim;
+        match admitted {
             Err(reason) => self.refuse(session, reason),
             Ok(max_length) if next == 0 => {
                 self.start_receiving(Receiving { session, expected: 0, durable: 0, length: 0, max_length });

@@ -2,10 +2,10 @@
 
 use super::action::Found;
 use super::session::Session;
-use crate::channel::{OfficeSeal, Opened};
+use crate::channel::OfficeSeal;
 use crate::limits::MAX_UNSTORED_SEGMENTS;
 use crate::wire::receipt::Receipt;
-use crate::wire::ticket::Ticket;
+use crate::wire::reply::Reason;
 
 /// Where a stream stands.
 pub(super) enum State<S: OfficeSeal> {
@@ -50,13 +50,8 @@ pub(super) struct AwaitHello<S: OfficeSeal> {
 pub(super) struct AwaitClaim<S: OfficeSeal> {
     pub(super) session: Session<S>,
     pub(super) storage_key: S::StorageKey,
-}
-
-impl<S: OfficeSeal> AwaitClaim<S> {
-    pub(super) fn new(ticket: Ticket, opened: Opened<S>) -> Self {
-        let session = Session::new(ticket, opened.intro, opened.digest, opened.channel);
-        Self { session, storage_key: opened.storage_key }
-    }
+    /// The limit of the content, or why it is not welcome: as of the claim, whose attempt number says so.
+    pub(super) admitted: Result<u64, Reason>,
 }
 
 /// See [`State::ReadingBack`].

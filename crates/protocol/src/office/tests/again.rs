@@ -205,3 +205,26 @@ fn an_announced_length_holds_in_a_comparison_too() {
     office.feed_all(&frames);
     assert_eq!(office.last_reason(&channel), Reason::Malformed);
 }
+
+#[test]
+fn who_did_not_claim_its_attempt_does_not_begin_it() {
+    let (frames, channel) = frames_of(sender(7), b"short", 0);
+    let mut office = Office::new(TicketState::Open, Ok(u64::MAX), Now { unix: UnixSeconds(BEGIN.0 - 1), ..at(0) });
+    office.stream.handle_data(&frames[0], office.now);
+    // The lease comes late: by then the ticket is valid, but the claim was not for attempt 7.
+    office.now = at(1);
+    office.drive();
+    assert_eq!(office.claimed, Some(0));
+    assert!(office.began.is_none());
+    assert_eq!(office.last_reason(&channel), Reason::NotYetValid(BEGIN.0));
+}
+
+#[test]
+fn a_ticket_that_ends_while_its_lease_is_waited_for_is_still_good() {
+    let (frames, _) = frames_of(sender(7), b"short", 0);
+    let mut office = Office::new(TicketState::Open, Ok(u64::MAX), at(100));
+    office.stream.handle_data(&frames[0], office.now);
+    office.now = at(101);
+    office.drive();
+    assert_eq!(office.log, ["look up", "claim", "begin"]);
+}
