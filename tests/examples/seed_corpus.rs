@@ -159,6 +159,9 @@ fn main() {
     let ticket = ticket(OneTimeKey::X25519([4; 32]), None);
     write("ticket_text", "uri", ticket.to_uri().as_bytes());
     write("office", "submission", &schleuse_tests::fuzz::office::submission());
+    for (entry, script) in schleuse_tests::fuzz::holder::seeds() {
+        write("holder", entry, &script);
+    }
     write("payload", "guest-list", &schleuse_payload::generate::guest_list_json(2, 1));
     write("payload", "contacts", CONTACTS.as_bytes());
     for (target, entry, path) in FILES {

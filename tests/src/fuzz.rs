@@ -1,5 +1,6 @@
-//! What is fuzzed: every parser that meets bytes from outside. One table serves cargo-fuzz (`tests/fuzz`) and the replay of
-//! the corpora in the suite (`tests/tests/fuzz_corpus.rs`).
+//! What is fuzzed: every parser that meets bytes from outside, and an office's machine: against who has no ticket ([`office`]),
+//! and against who has one ([`holder`]). One table serves cargo-fuzz (`tests/fuzz`) and the replay of the corpora in the suite
+//! (`tests/tests/fuzz_corpus.rs`).
 
 use std::path::Path;
 
@@ -15,13 +16,14 @@ use schleuse_protocol::wire::reply::Reply;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_protocol::wire::token::RouteToken;
 
+pub mod holder;
 pub mod office;
 
-/// A named parser. It must return for every input; what it accepted it must be able to reproduce.
+/// A named parser or play. It must return for every input; what a parser accepted it must be able to reproduce.
 pub struct Target {
     /// Name of the corpus folder and of the cargo-fuzz target.
     pub name: &'static str,
-    /// Runs the parser and its checks.
+    /// Runs it and its checks.
     pub run: fn(&[u8]),
 }
 
@@ -31,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "frames", run: frames },
     Target { name: "ticket_text", run: ticket_text },
     Target { name: "office", run: office::run },
+    Target { name: "holder", run: holder::run },
     Target { name: "payload", run: payload },
     Target { name: "directory", run: directory },
     Target { name: "configuration", run: configuration },

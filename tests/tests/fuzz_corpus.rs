@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schleuse_protocol::wire::reply::Reason;
+use schleuse_tests::fuzz::holder::{self, Tally};
 use schleuse_tests::fuzz::{TARGETS, Target};
 
 const MUTATIONS: usize = 64;
@@ -57,5 +59,37 @@ fn every_corpus_entry_and_its_mutations_are_survived() {
                 (target.run)(&mutated);
             }
         }
+    }
+}
+
+/// A hostile holder that always ends at the first check would find nothing: its seeds go to every end that there is.
+#[test]
+fn the_seeds_of_the_holder_reach_receipts_resumes_and_every_refusal() {
+    let target = TARGETS.iter().find(|target| target.name == "holder").expect("it is a target");
+    let mut reached = Tally::default();
+    for (path, bytes) in entries(target) {
+        let tally = holder::play(&bytes);
+        println!("{}: {tally:?}", path.display());
+        reached += tally;
+    }
+    assert!(
+        reached.receipts > 0 && reached.resumes > 0 && reached.read_back > 0 && reached.taken_over > 0,
+        "{reached:?}"
+    );
+    for reason in [
+        Reason::NotYetValid(0),
+        Reason::Expired,
+        Reason::AlreadyUsed,
+        Reason::Revoked,
+        Reason::Superseded(0),
+        Reason::WrongKind,
+        Reason::SenderRequired,
+        Reason::NotPermitted,
+        Reason::BadIdentity,
+        Reason::TooLarge(0),
+        Reason::Malformed,
+        Reason::TryLater,
+    ] {
+        assert!(reached.refused(reason) > 0, "no seed is refused with {reason:?}");
     }
 }
