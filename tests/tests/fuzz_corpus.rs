@@ -76,6 +76,7 @@ fn the_seeds_of_the_holder_reach_receipts_resumes_and_every_refusal() {
         reached.receipts > 0 && reached.resumes > 0 && reached.read_back > 0 && reached.taken_over > 0,
         "{reached:?}"
     );
+    assert!(reached.undecided > 0, "nobody came while a newer stream waited: {reached:?}");
     for reason in [
         Reason::NotYetValid(0),
         Reason::Expired,

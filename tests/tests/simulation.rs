@@ -54,6 +54,9 @@ fn no_seed_breaks_a_promise_and_most_deliver() {
     let delivering = reports.iter().filter(|report| report.receipts > 0).count();
     assert!(delivering * 100 >= reports.len() * 90, "only {delivering} of {} runs delivered", reports.len());
     assert!(refused > 0, "nobody was refused");
+    let undecided = sum(|report| report.tally.undecided);
+    println!("hellos while nothing was decided: {undecided}");
+    assert!(undecided > 0, "nobody came back while a newer stream waited");
     for (what, count) in [
         ("crashes", sum(|report| report.tally.crashes)),
         ("senders that forgot", sum(|report| report.tally.forgot)),

@@ -135,6 +135,24 @@ async fn a_superseded_attempt_is_begun_anew_once_with_a_higher_number() {
     assert_eq!(net.office.attempts()[&ticket.body().id.to_string()], ahead + 1);
 }
 
+/// Its stream is reset for a newer attempt of another holder, which waits for the writes of this one: what it has sent may
+/// just become complete.
+#[tokio::test]
+async fn who_gives_way_to_a_newer_attempt_asks_until_its_case_is_decided() {
+    let mut net = Net::new();
+    let outer = net.outer(|stream| match stream {
+        0 => Act::Supersede(1 << 60),
+        1 => Act::CutAfter(1),
+        2..5 => Act::Refuse(Reason::TryLater),
+        _ => Act::Deliver,
+    });
+    let ticket = net.ticket();
+    net.client().send(&ticket, sample(10)).await.unwrap();
+    assert_eq!(outer.streams(), 6);
+    assert_eq!(net.office.attempts()[&ticket.body().id.to_string()], (1 << 60) + 1, "identical bytes all the time");
+    net.office.look(&ticket, |stored| assert_eq!(stored.received, 1));
+}
+
 #[tokio::test]
 async fn an_office_that_cannot_store_is_asked_again() {
     let mut net = Net::new();

@@ -27,6 +27,8 @@ pub struct Tally {
     pub attempts: u64,
     /// Leases taken from a stream that still had one.
     pub taken_over: u64,
+    /// Hellos that came before a newer stream knew the ticket's state.
+    pub undecided: u64,
     /// Refusals because of an attempt that is not lower.
     pub superseded: u64,
     /// Stored segments that were read again for a resume.

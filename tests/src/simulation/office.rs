@@ -36,6 +36,8 @@ struct Lease {
     agent: AgentId,
     attempt: u64,
     digest: [u8; 32],
+    /// Whether the ticket's state is still to be read.
+    is_undecided: bool,
 }
 
 /// Who may send what.
@@ -125,7 +127,7 @@ impl World {
             match action {
                 OfficeAction::Claim { ticket, attempt, digest } => {
                     conn.ticket = Some(ticket);
-                    if self.take_lease(id, conn, Lease { agent: id, attempt, digest }) {
+                    if self.take_lease(conn, Lease { agent: id, attempt, digest, is_undecided: true }) {
                         self.queue_command(id, conn.office, Command::ReadState(ticket));
                     }
                 }
@@ -149,18 +151,27 @@ impl World {
     fn queue_command(&mut self, id: AgentId, office: usize, command: Command) {
         self.offices[office].store.queue(id, command);
         if !std::mem::replace(&mut self.offices[office].is_committing, true) {
-            let slow = if self.is_calm() { 5 } else { 60 };
+            // Now and then the disk takes so long that a sender is back before it.
+            let slow = match self.is_calm() {
+                true => 5,
+                false if self.chance(0.1) => 6_000,
+                false => 60,
+            };
             self.schedule_in(1, slow, Event::Commit { office });
         }
     }
 
     /// Returns whether the lease was taken; otherwise the stream has its answer.
-    fn take_lease(&mut self, id: AgentId, conn: &mut OfficeConn, lease: Lease) -> bool {
+    fn take_lease(&mut self, conn: &mut OfficeConn, lease: Lease) -> bool {
         let ticket = conn.ticket.expect("claimed");
-        if let Some(held) = self.offices[conn.office].leases.get(&ticket).filter(|held| held.agent != id) {
+        if let Some(held) = self.offices[conn.office].leases.get(&ticket).filter(|held| held.agent != lease.agent) {
             let (holder, attempt, digest) = (held.agent, held.attempt, held.digest);
             if attempt > lease.attempt {
-                let state = TicketState::Running { attempt, digest };
+                let state = match held.is_undecided {
+                    true => TicketState::Undecided { digest },
+                    false => TicketState::Running { attempt, digest },
+                };
+                self.tally.undecided += u64::from(held.is_undecided);
                 conn.stream.handle_claimed(state, self.clock());
                 return false;
             }
@@ -209,7 +220,10 @@ impl World {
             if let Some(Agent::Office(conn)) = &mut self.agents[agent] {
                 match answer {
                     Answer::Ticket(found) => conn.stream.handle_ticket(found, now),
-                    Answer::State(state) => conn.stream.handle_claimed(state, now),
+                    Answer::State(state) => {
+                        decide(&mut self.offices[office].leases, conn.ticket, agent, &state);
+                        conn.stream.handle_claimed(state, now);
+                    }
                     Answer::ReadBack(position, segment) => {
                         conn.stream.handle_read_back(position, segment.as_deref(), now);
                     }
@@ -244,6 +258,16 @@ impl World {
         party.answers.clear();
         party.leases.clear();
         party.pool = TokenPool::new(4);
+    }
+}
+
+/// A complete ticket needs no lease.
+fn decide(leases: &mut BTreeMap<TicketId, Lease>, ticket: Option<TicketId>, agent: AgentId, state: &TicketState) {
+    let Some(ticket) = ticket else { return };
+    let Some(lease) = leases.get_mut(&ticket).filter(|lease| lease.agent == agent) else { return };
+    lease.is_undecided = false;
+    if matches!(state, TicketState::Complete { .. }) {
+        leases.remove(&ticket);
     }
 }
 

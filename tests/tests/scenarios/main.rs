@@ -17,6 +17,7 @@ mod narrow;
 mod privacy;
 mod restart;
 mod samples;
+mod slow_disk;
 mod thieves;
 mod tickets;
 

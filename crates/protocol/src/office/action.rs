@@ -35,6 +35,12 @@ pub enum TicketState {
         /// Its hello.
         digest: [u8; 32],
     },
+    /// A stream with a higher attempt than was claimed does not know yet whether the ticket is complete: it waits for the
+    /// lease, until the writes of an older stream are answered, or for the ticket's state.
+    Undecided {
+        /// The hello of that stream.
+        digest: [u8; 32],
+    },
     /// An attempt began.
     Unfinished {
         /// Its number.
@@ -71,8 +77,10 @@ pub enum OfficeAction<S: OfficeSeal> {
     },
     /// The hello is authentic: take the ticket's exclusive lease, read its state, answer with `handle_claimed`.
     ///
-    /// A stream that holds the lease with a higher attempt keeps it (answer [`TicketState::Running`]). Any other is told
-    /// `handle_superseded`, and its queued writes are done or discarded before the state is read.
+    /// A stream that holds the lease with a higher attempt keeps it (answer [`TicketState::Running`]), and so does one that
+    /// does not know the ticket's state yet (answer [`TicketState::Undecided`]). Any other is told `handle_superseded`, and its
+    /// queued writes are done or discarded before the state is read. If that is [`TicketState::Complete`], the lease is given
+    /// back before the answer.
     Claim {
         /// Which ticket.
         ticket: TicketId,

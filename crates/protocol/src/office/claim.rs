@@ -49,8 +49,13 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
             }
             TicketState::Open => self.begin(claim),
             // It may be just about to be completed: then there will be a receipt.
-            TicketState::Running { digest, .. } if digest == session.digest => {
+            TicketState::Running { digest, .. } | TicketState::Undecided { digest } if digest == session.digest => {
                 self.refuse(claim.session, Reason::TryLater);
+            }
+            // An older stream may have completed it, and this may be the hello of that.
+            TicketState::Undecided { .. } => {
+                let reason = claim.admitted.err().unwrap_or(Reason::TryLater);
+                self.refuse(claim.session, reason);
             }
             TicketState::Running { attempt, .. } => {
                 let reason = claim.admitted.err().unwrap_or(Reason::Superseded(attempt));

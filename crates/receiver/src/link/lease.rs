@@ -48,6 +48,8 @@ struct Entry {
     attempt: u64,
     digest: [u8; 32],
     newest: CancellationToken,
+    /// Whether the ticket's state is still to be read for it: what it takes over may become complete, or be so already.
+    is_undecided: bool,
     /// Claims and leases that exist. The entry goes with the last of them, so that there is never a second gate.
     users: usize,
 }
@@ -61,6 +63,11 @@ pub(crate) enum Claimed {
     Held {
         /// Its attempt.
         attempt: u64,
+        /// Its hello.
+        digest: [u8; 32],
+    },
+    /// A stream with a higher attempt does not know yet whether the ticket is complete.
+    Undecided {
         /// Its hello.
         digest: [u8; 32],
     },
@@ -102,10 +109,14 @@ impl Leases {
             attempt,
             digest,
             newest: superseded.clone(),
+            is_undecided: true,
             users: 0,
         });
         if entry.users > 0 && entry.attempt > attempt && !entry.newest.is_cancelled() {
-            return Claimed::Held { attempt: entry.attempt, digest: entry.digest };
+            return match entry.is_undecided {
+                true => Claimed::Undecided { digest: entry.digest },
+                false => Claimed::Held { attempt: entry.attempt, digest: entry.digest },
+            };
         }
         let is_held = entry.users > 0;
         if is_held {
@@ -114,6 +125,7 @@ impl Leases {
         entry.attempt = attempt;
         entry.digest = digest;
         entry.newest = superseded.clone();
+        entry.is_undecided = true;
         entry.users += 1;
         let last = self.history().note(ticket);
         let before = if is_held { Moment(u64::MAX) } else { last };
@@ -155,6 +167,15 @@ impl Claim {
 }
 
 impl Lease {
+    /// The ticket is not complete, and only this stream can complete it now: lower attempts are refused for good.
+    pub(crate) fn decide(&self) {
+        let mut entries = self.user.leases.entries.lock().expect("nothing panics under this lock");
+        // A newer claim, if there is one, waits for this one.
+        if let Some(entry) = entries.get_mut(&self.user.ticket).filter(|_| !self.is_superseded()) {
+            entry.is_undecided = false;
+        }
+    }
+
     /// Whether a newer stream waits for the ticket.
     pub(crate) fn is_superseded(&self) -> bool {
         self.user.superseded.is_cancelled()
@@ -190,12 +211,14 @@ mod tests {
     fn claim(leases: &Arc<Leases>, attempt: u64) -> Claim {
         match leases.claim(TICKET, attempt, [attempt as u8; 32]) {
             Claimed::Waiting(claim) => claim,
-            Claimed::Held { attempt, .. } => panic!("held by {attempt}"),
+            other => panic!("{other:?}"),
         }
     }
 
     async fn lease(leases: &Arc<Leases>, attempt: u64) -> Lease {
-        claim(leases, attempt).granted().await.unwrap()
+        let lease = claim(leases, attempt).granted().await.unwrap();
+        lease.decide();
+        lease
     }
 
     #[tokio::test]
@@ -222,6 +245,32 @@ mod tests {
         assert!(!higher.is_superseded());
         drop(higher);
         lease(&leases, 6).await;
+    }
+
+    #[tokio::test]
+    async fn nothing_is_decided_before_the_higher_attempt_knows_the_ticket() {
+        let leases = Arc::new(Leases::default());
+        let is_undecided = |attempt, by: u8| {
+            let claimed = leases.claim(TICKET, attempt, [0; 32]);
+            matches!(claimed, Claimed::Undecided { digest } if digest == [by; 32])
+        };
+        let first = lease(&leases, 5).await;
+        let second = claim(&leases, 7);
+        assert!(is_undecided(5, 7) && is_undecided(6, 7));
+        let third = claim(&leases, 8);
+        assert!(second.granted().await.is_none());
+        assert!(is_undecided(5, 8) && is_undecided(7, 8), "who gave up has decided nothing");
+        drop(first);
+        let third = third.granted().await.unwrap();
+        assert!(is_undecided(5, 8), "it has not looked yet");
+        third.decide();
+        assert!(matches!(leases.claim(TICKET, 5, [0; 32]), Claimed::Held { attempt: 8, digest } if digest == [8; 32]));
+        let fourth = claim(&leases, 9);
+        third.decide();
+        assert!(is_undecided(5, 9), "the next one decides for itself");
+        drop(fourth);
+        drop(third);
+        assert_eq!(leases.len(), 0);
     }
 
     #[tokio::test]

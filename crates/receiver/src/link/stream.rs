@@ -2,7 +2,7 @@
 //!
 //! Commands go into the store's queue in the machine's order; their answers come back in the same order. What comes in one
 //! burst goes as one job, which is handed over before the stream waits for anything. The lease is held until the last
-//! command is answered, so that the next stream of the ticket reads a settled state.
+//! command is answered, so that the next stream of the ticket reads a settled state. A complete ticket needs none.
 
 use std::sync::Arc;
 
@@ -279,6 +279,9 @@ impl Stream {
             Claimed::Held { attempt, digest } => {
                 return self.machine.handle_claimed(TicketState::Running { attempt, digest }, self.now());
             }
+            Claimed::Undecided { digest } => {
+                return self.machine.handle_claimed(TicketState::Undecided { digest }, self.now());
+            }
             Claimed::Waiting(claim) => claim,
         };
         let is_untouched = self.untouched_at.is_some_and(|moment| claim.is_first_since(moment));
@@ -298,6 +301,12 @@ impl Stream {
         };
         match progress {
             Ok(progress) => {
+                if matches!(progress, Progress::Complete { .. }) {
+                    // Nobody writes for it any more, and whoever only compares keeps nobody from asking for the receipt.
+                    self.lease = None;
+                } else if let Some(lease) = &self.lease {
+                    lease.decide();
+                }
                 self.supersedes = matches!(&progress, Progress::Unfinished { digest, .. } if *digest != attempt.digest);
                 self.machine.handle_claimed(ticket_state(progress), self.now());
             }

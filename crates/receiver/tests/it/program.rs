@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Output, Stdio};
 use schleuse_protocol::sender::SenderEvent;
 use schleuse_protocol::wire::ticket::Ticket;
 use serde_json::{Value, json};
+use tokio::net::UnixListener;
 use tokio::process::{Child, Command};
 
 use crate::network::{Network, soon, until};
@@ -16,6 +17,7 @@ fn program(network: &Network) -> Command {
     command
         .env("SCHLEUSE_RECEIVER_CONFIG", network.config_file())
         .env_remove("SCHLEUSE_CRASH_AT")
+        .env_remove("SCHLEUSE_HOLD_AT")
         .env("LC_ALL", "de_DE.UTF-8")
         .kill_on_drop(true);
     command
@@ -46,6 +48,18 @@ async fn daemon(network: &Network, crash_at: Option<&str>) -> Child {
     command.arg("run").stderr(Stdio::null()).spawn().expect("the daemon")
 }
 
+/// The daemon, up and connected, on a disk that is slow at this step: the first time it waits until the connection that it makes
+/// is dropped.
+pub(crate) async fn slow_daemon(network: &Network, step: &str) -> (Child, UnixListener) {
+    let socket = network.path("slow.sock");
+    let steps = UnixListener::bind(&socket).expect("a socket");
+    let hold = format!("{step}:{}", socket.display());
+    let mut command = program(network);
+    let daemon = command.env("SCHLEUSE_HOLD_AT", hold).arg("run").stderr(Stdio::null()).spawn().expect("the daemon");
+    ready(network).await;
+    (daemon, steps)
+}
+
 /// The daemon has dialled and has tokens.
 async fn ready(network: &Network) {
     until(|| async {
@@ -56,7 +70,7 @@ async fn ready(network: &Network) {
     .await;
 }
 
-async fn mint(network: &Network) -> Ticket {
+pub(crate) async fn mint(network: &Network) -> Ticket {
     fine(network, &["mint", "--hours", "2"]).await.trim().parse().expect("a ticket")
 }
 

@@ -5,8 +5,10 @@ use schleuse_protocol::sender::{SenderEvent, SenderFailure};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_receiver::MintRequest;
+use tokio::sync::Notify;
 
 use crate::network::{Network, soon};
+use crate::program::{mint, slow_daemon};
 use crate::sender::{Attempt, NAMELESS, VENDOR, Who};
 use crate::submit::content;
 
@@ -90,6 +92,62 @@ async fn a_hello_that_is_no_longer_welcome_meets_a_running_upload() {
     running.drop_connection();
     running.receipt().await;
     drop(old_streams);
+    soon(office.shutdown()).await;
+}
+
+/// The last commit of an upload is under way on a slow disk when a newer attempt takes it over. Until it is through, nobody
+/// knows whose content has come first, and nobody is refused for good.
+#[tokio::test]
+async fn who_gives_way_during_its_last_commit_gets_its_receipt() {
+    let network = Network::new().await;
+    let (_daemon, disk) = slow_daemon(&network, "before-commit-finish").await;
+    let ticket = mint(&network).await;
+    let attempt = |attempt, bytes| Attempt::new(&network, &ticket, &Who { attempt, ..NAMELESS }, content(bytes));
+    let (mut older, mut newer) = (attempt(5, 100_000), attempt(7, 200_000));
+    let commits = Notify::new();
+    let in_between = async {
+        let (commit, _) = tokio::join!(
+            async {
+                let commit = soon(disk.accept()).await.unwrap();
+                commits.notify_one();
+                commit
+            },
+            older.failure()
+        );
+        older.drop_connection();
+        assert_eq!(older.refusal().await, Reason::TryLater, "it may just be complete");
+        assert_eq!(attempt(6, 10).refusal().await, Reason::TryLater, "nothing is decided");
+        let barred = Who { attempt: 6, signs_as: Some("vendor-2"), ..VENDOR };
+        let barred = Attempt::new(&network, &ticket, &barred, content(10)).refusal().await;
+        assert_eq!(barred, Reason::NotPermitted, "whatever is decided");
+        drop(commit);
+    };
+    let (refused, ()) = tokio::join!(
+        async {
+            commits.notified().await;
+            newer.refusal().await
+        },
+        in_between
+    );
+    assert_eq!(refused, Reason::AlreadyUsed);
+    older.drop_connection();
+    assert_eq!(older.receipt().await.body().length, 100_000);
+}
+
+#[tokio::test]
+async fn a_receipt_can_be_asked_for_while_another_attempt_is_compared() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    let ticket = office.mint(&MintRequest::default()).await.unwrap();
+    let mut first = Attempt::new(&network, &ticket, &Who { attempt: 5, ..NAMELESS }, content(3_000_000));
+    let receipt = first.receipt().await;
+    let mut other = content(3_000_000);
+    other[2_999_999] ^= 1;
+    let mut newer = Attempt::new(&network, &ticket, &Who { attempt: 7, ..NAMELESS }, other);
+    newer.run_until(|event| matches!(event, SenderEvent::Accepted { .. })).await;
+    first.drop_connection();
+    assert_eq!(first.receipt().await, receipt);
+    assert_eq!(newer.refusal().await, Reason::AlreadyUsed, "it is not disturbed");
     soon(office.shutdown()).await;
 }
 

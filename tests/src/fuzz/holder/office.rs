@@ -31,6 +31,16 @@ pub(super) enum Pace {
     WhenTold,
 }
 
+/// Who may write for the ticket.
+#[derive(Clone, Copy)]
+struct Lease {
+    /// The stream.
+    holder: u64,
+    attempt: Attempt,
+    /// Whether the ticket's state is still to be read for it.
+    is_undecided: bool,
+}
+
 /// The office.
 pub(super) struct Office {
     known: &'static KnownTicket,
@@ -42,7 +52,7 @@ pub(super) struct Office {
     pace: Pace,
     streams: [Option<Stream>; PLACES as usize],
     opened: u64,
-    lease: Option<(u64, Attempt)>,
+    lease: Option<Lease>,
     store: Store,
     queue: VecDeque<(u64, Command)>,
     /// The next write fails,
@@ -203,7 +213,10 @@ impl Office {
         let Some(place) = self.place(stream) else { return };
         match answer {
             Answer::Ticket(is_there) => self.apply(place, Event::Ticket(is_there)),
-            Answer::State(state) => self.apply(place, Event::Claimed(state)),
+            Answer::State(state) => {
+                self.decide(stream, &state);
+                self.apply(place, Event::Claimed(state));
+            }
             Answer::ReadBack(position, segment) => self.apply(place, Event::ReadBack(position, segment)),
             Answer::Stored(next) => self.apply(place, Event::Stored(next)),
             Answer::Failed(reason) => self.apply(place, Event::Failed(reason)),
@@ -277,7 +290,7 @@ impl Office {
     }
 
     fn is_leased(&self) -> bool {
-        self.lease.is_some_and(|(holder, _)| {
+        self.lease.is_some_and(|Lease { holder, .. }| {
             let runs = self.place(holder).and_then(|place| self.streams[place].as_ref());
             let writes = self.queue.iter().any(|(stream, command)| *stream == holder && !command.is_read());
             writes || runs.is_some_and(|stream| !stream.machine.is_finished())
@@ -287,16 +300,32 @@ impl Office {
     /// protocol.md 8.3: the lease.
     fn claim(&mut self, id: u64, attempt: Attempt) {
         let held = self.lease.filter(|_| self.is_leased());
-        if let Some((_, holder)) = held.filter(|(_, holder)| holder.number > attempt.number) {
-            let running = TicketState::Running { attempt: holder.number, digest: holder.digest };
-            return self.answer(id, Answer::State(running));
+        if let Some(lease) = held.filter(|lease| lease.attempt.number > attempt.number) {
+            let Attempt { number, digest } = lease.attempt;
+            self.tally.undecided += u64::from(lease.is_undecided);
+            let state = match lease.is_undecided {
+                true => TicketState::Undecided { digest },
+                false => TicketState::Running { attempt: number, digest },
+            };
+            let place = self.place(id).expect("it has just claimed");
+            return self.apply(place, Event::Claimed(state));
         }
-        self.lease = Some((id, attempt));
-        if let Some(place) = held.and_then(|(holder, _)| self.place(holder)) {
+        self.lease = Some(Lease { holder: id, attempt, is_undecided: true });
+        if let Some(place) = held.and_then(|lease| self.place(lease.holder)) {
             self.tally.taken_over += 1;
             self.apply(place, Event::Superseded);
         }
         self.ask(id, Command::ReadState);
+    }
+
+    /// protocol.md 8.3: the stream knows the ticket's state. Of a complete one it gives the lease back.
+    fn decide(&mut self, id: u64, state: &TicketState) {
+        let is_complete = matches!(state, TicketState::Complete { .. });
+        self.lease = match self.lease {
+            Some(lease) if lease.holder == id && is_complete => None,
+            Some(lease) if lease.holder == id => Some(Lease { is_undecided: false, ..lease }),
+            other => other,
+        };
     }
 
     /// What the sender reads.

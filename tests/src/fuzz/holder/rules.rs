@@ -57,7 +57,10 @@ pub(super) fn rule(intro: &Intro, digest: [u8; 32], admitted: Result<u64, Reason
             Some(length) if length != receipt.body().length => Ruling::Refusal(Reason::AlreadyUsed),
             _ => Ruling::Compare(receipt.clone()),
         },
-        TicketState::Running { digest: known, .. } if *known == digest => Ruling::Refusal(Reason::TryLater),
+        TicketState::Running { digest: known, .. } | TicketState::Undecided { digest: known } if *known == digest => {
+            Ruling::Refusal(Reason::TryLater)
+        }
+        TicketState::Undecided { .. } => Ruling::Refusal(admitted.err().unwrap_or(Reason::TryLater)),
         TicketState::Running { attempt, .. } => Ruling::Refusal(admitted.err().unwrap_or(Reason::Superseded(*attempt))),
         TicketState::Unfinished { attempt, digest: known, .. } if *known != digest && *attempt >= intro.attempt => {
             Ruling::Refusal(Reason::Superseded(*attempt))

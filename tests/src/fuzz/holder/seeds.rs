@@ -82,6 +82,12 @@ fn repeated() -> Vec<Seed> {
         let rest = vec![Step::Open(1), content, Step::Hello(hello), Step::Honest(1), end];
         [complete(), rest].concat()
     };
+    let undecided = [
+        vec![Step::Open(0), short(40), Step::Open(1), short(90), Step::Open(2), short(40), Step::Commit(0)],
+        vec![Step::Select(0), Step::Hello(hello(5)), Step::Commit(0), Step::Honest(0)],
+        vec![Step::Select(1), Step::Hello(hello(6)), Step::Select(2), Step::Hello(hello(5)), Step::Commit(0)],
+        vec![Step::Select(1), Step::Honest(0), Step::Open(2), Step::Commit(0), Step::Hello(hello(5)), Step::Commit(0)],
+    ];
     let named = |name, (setting, steps)| (name, setting, steps);
     let same = short(40);
     vec![
@@ -92,6 +98,7 @@ fn repeated() -> Vec<Seed> {
         named("supersede", half(READS_AT_ONCE, higher)),
         named("superseded", half(READS_AT_ONCE, lower)),
         named("running", half(READS_AT_ONCE, [stream(1, hello(4)), stream(2, key)].concat())),
+        ("undecided", WHEN_TOLD, undecided.concat()),
         ("receipt-again", AT_ONCE, [complete(), stream(1, hello(1))].concat()),
         ("compared-same", AT_ONCE, after(hello(2), same, Step::Honest(1))),
         ("compared-other", AT_ONCE, after(hello(2), short(39), Step::Honest(1))),

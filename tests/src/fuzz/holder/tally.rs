@@ -13,6 +13,8 @@ pub struct Tally {
     pub read_back: u64,
     /// Streams that lost the ticket's lease to another.
     pub taken_over: u64,
+    /// Hellos that came before a newer stream knew the ticket's state.
+    pub undecided: u64,
     /// Streams that were reset.
     pub resets: u64,
     /// Sealed refusals, by the number of their reason (protocol.md 9.2).
@@ -41,6 +43,7 @@ impl std::ops::AddAssign for Tally {
         self.resumes += other.resumes;
         self.read_back += other.read_back;
         self.taken_over += other.taken_over;
+        self.undecided += other.undecided;
         self.resets += other.resets;
         self.refusals.iter_mut().zip(other.refusals).for_each(|(sum, more)| *sum += more);
     }

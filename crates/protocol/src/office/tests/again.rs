@@ -54,6 +54,31 @@ fn a_running_higher_attempt_keeps_its_lease() {
 }
 
 #[test]
+fn nobody_is_refused_for_good_before_the_ticket_is_decided() {
+    let (frames, channel) = frames_of(sender(4), b"short", 0);
+    let digest_of_it = {
+        let mut office = Office::open();
+        office.feed(&frames[0]);
+        office.began.unwrap().1
+    };
+    let cases = [
+        (at(1), Ok(u64::MAX), Reason::TryLater, "there may be a receipt in a moment"),
+        (at(1), Err(Reason::NotPermitted), Reason::NotPermitted, "whatever is decided"),
+        (at(101), Ok(u64::MAX), Reason::Expired, "the same"),
+    ];
+    for (now, verdict, reason, why) in cases {
+        let mut office = Office::new(TicketState::Undecided { digest: [0; 32] }, verdict, now);
+        office.feed_all(&frames);
+        assert_eq!(office.last_reason(&channel), reason, "{why}");
+        assert_eq!(office.log, ["look up", "claim", "fin"]);
+
+        let mut office = Office::new(TicketState::Undecided { digest: digest_of_it }, verdict, now);
+        office.feed_all(&frames);
+        assert_eq!(office.last_reason(&channel), Reason::TryLater, "it is the hello that waits");
+    }
+}
+
+#[test]
 fn only_a_higher_attempt_supersedes() {
     let unfinished = TicketState::Unfinished { attempt: 5, digest: [0; 32], next: 1 };
     for attempt in [4, 5] {
