@@ -71,8 +71,8 @@ async fn demo(plan: Arc<Plan>, json: bool) -> anyhow::Result<ExitCode> {
     let signals = interrupted.clone();
     tokio::spawn(async move { signals.on_signals().await });
     // Lives to the end of this function: dropping it deletes a temporary folder, also after an error or Ctrl-C.
-    let ground = Ground::prepare(&plan)?;
-    let Some(network) = interrupted.unless_draining(Network::start(&plan, &ground)).await else {
+    let mut ground = Ground::prepare(&plan)?;
+    let Some(network) = interrupted.unless_draining(Network::start(&plan, &mut ground)).await else {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let mut network = network?;

@@ -27,7 +27,8 @@ const KEK: &str = "kek.key";
 /// A folder with everything that a network needs before it starts.
 pub(super) struct Ground {
     folder: Folder,
-    outers: Vec<(MemberId, SocketAddr)>,
+    /// Their ports are held until they run.
+    outers: Vec<(MemberId, UdpSocket)>,
     fingerprints: Vec<(MemberId, [u8; 32])>,
 }
 
@@ -43,7 +44,8 @@ impl Ground {
             Some(path) => Folder::Kept(empty_folder(path)?),
             None => Folder::Temporary(tempfile::Builder::new().prefix("schleuse-demo-").tempdir()?),
         };
-        let outers = plan.outers.iter().copied().zip(free_addresses(plan.outers.len())?).collect();
+        let outers = plan.outers.iter().map(|id| Ok((*id, UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?)));
+        let outers = outers.collect::<anyhow::Result<_>>()?;
         let mut ground = Self { folder, outers, fingerprints: Vec::new() };
         ground.make_members(plan)?;
         Ok(ground)
@@ -181,12 +183,14 @@ impl Ground {
         self.of(vendor).join(MemberKeys::SIGNING_KEY_FILE)
     }
 
-    pub(super) fn outers(&self) -> &[(MemberId, SocketAddr)] {
-        &self.outers
+    /// Lets go of the port that was held for an outer proxy, which is about to take it.
+    pub(super) fn let_go(&mut self, outer: &MemberId) {
+        self.outers.retain(|(id, _)| id != outer);
     }
 
+    /// The directory names the outer proxies' ports before they run.
     fn outer_address(&self, id: &MemberId) -> anyhow::Result<SocketAddr> {
-        find(&self.outers, id).copied()
+        Ok(find(&self.outers, id)?.local_addr()?)
     }
 
     fn fingerprint(&self, id: &MemberId) -> anyhow::Result<&[u8; 32]> {
@@ -211,8 +215,19 @@ fn empty_folder(path: &Path) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(path)?)
 }
 
-/// The directory names the outer proxies' ports before they run, so ports are chosen here and let go again.
-fn free_addresses(count: usize) -> anyhow::Result<Vec<SocketAddr>> {
-    let sockets: Vec<_> = (0..count).map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-    Ok(sockets.iter().map(UdpSocket::local_addr).collect::<Result<_, _>>()?)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::DemoArgs;
+
+    #[test]
+    fn an_outer_proxys_port_is_nobody_elses_until_it_runs() {
+        let args = DemoArgs { once: true, file: None, offices: 1, vendors: 1, submissions: 1, dir: None };
+        let plan = Plan::new(args).unwrap();
+        let ground = Ground::prepare(&plan).unwrap();
+        for outer in &plan.outers {
+            let error = UdpSocket::bind(ground.outer_address(outer).unwrap()).unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+        }
+    }
 }

@@ -42,11 +42,11 @@ pub(super) struct Records {
 impl Network {
     /// Starts all daemons and waits until they are connected. Only outer proxies have fixed ports, because the
     /// directory names them; the others are told what those before them chose.
-    pub(super) async fn start(plan: &Plan, ground: &Ground) -> anyhow::Result<Self> {
+    pub(super) async fn start(plan: &Plan, ground: &mut Ground) -> anyhow::Result<Self> {
         let inners = plan.inners.iter().map(|id| start_inner(id, ground)).collect::<anyhow::Result<Vec<_>>>()?;
         let addresses = inners.iter().map(listening).collect::<anyhow::Result<Vec<_>>>()?;
-        let start_outer = |(id, _): &(MemberId, SocketAddr)| start_outer(id, ground, &addresses);
-        let outers = ground.outers().iter().map(start_outer).collect::<anyhow::Result<Vec<_>>>()?;
+        let start_outer = |id| start_outer(id, ground, &addresses);
+        let outers = plan.outers.iter().map(start_outer).collect::<anyhow::Result<Vec<_>>>()?;
         let configs = plan.offices.iter().map(|office| Ok((*office, ground.office_config(office, &addresses)?)));
         let offices = Offices::start(configs.collect::<anyhow::Result<_>>()?).await?;
         for outer in &outers {
@@ -133,10 +133,12 @@ fn listening(inner: &Observed<inner::Handle, inner::StreamRecord>) -> anyhow::Re
 
 fn start_outer(
     id: &MemberId,
-    ground: &Ground,
+    ground: &mut Ground,
     inners: &[(MemberId, SocketAddr)],
 ) -> anyhow::Result<Observed<outer::Handle, outer::StreamRecord>> {
     let (observer, records) = mpsc::unbounded_channel();
-    let handle = outer::start(outer::Config::load(&ground.outer_config(id, inners)?)?, Some(observer))?;
+    let config = outer::Config::load(&ground.outer_config(id, inners)?)?;
+    ground.let_go(id);
+    let handle = outer::start(config, Some(observer))?;
     Ok(Observed { id: *id, handle, records, seen: Vec::new() })
 }

@@ -7,8 +7,8 @@ fn args(submissions: u32) -> DemoArgs {
 /// The whole demo without its printing.
 async fn played(submissions: u32) -> (Report, String) {
     let plan = Arc::new(Plan::new(args(submissions)).unwrap());
-    let ground = Ground::prepare(&plan).unwrap();
-    let mut network = Network::start(&plan, &ground).await.unwrap();
+    let mut ground = Ground::prepare(&plan).unwrap();
+    let mut network = Network::start(&plan, &mut ground).await.unwrap();
     let traffic = traffic::run(&plan, &ground, network.offices(), false).await.unwrap();
     let audit = audit::run(&traffic, network.offices()).await.unwrap();
     let report = Report::new(&plan, &traffic, &audit, &network.records(audit.receipts).await);
