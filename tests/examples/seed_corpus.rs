@@ -12,19 +12,19 @@ use schleuse_protocol::wire::hello::{ContentHash, Encapsulated, Hello, Identity,
 use schleuse_protocol::wire::hop::{
     AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner,
 };
-use schleuse_protocol::wire::label::Label;
+use schleuse_protocol::wire::name::Name;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
 use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 
-fn name<const N: usize>(text: &str) -> Label<N> {
+fn name<const N: usize>(text: &str) -> Name<N> {
     text.parse().expect("a valid name")
 }
 
 fn token() -> RouteToken {
-    RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 40], admit: [3; 16] }
+    RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [3; 16] }
 }
 
 fn open() -> Open {

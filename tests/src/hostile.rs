@@ -16,7 +16,7 @@ use schleuse_directory::Role;
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::{Frame, FrameType, encode_frame};
 use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
 use schleuse_seal::{RouteSealer, system_rng};
@@ -229,7 +229,7 @@ async fn serve_office(
 
 fn mint(shared: &Shared, claims: RouteClaims) -> RouteToken {
     let mut token = shared.sealer.seal(&claims, &mut system_rng());
-    AdmissionKey::derive(shared.secret.expose(), token.epoch).admit(&mut token);
+    AdmissionKey::derive(shared.secret.expose(), token.epoch).mac(&mut token);
     token
 }
 

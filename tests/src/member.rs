@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schleuse_client::SigningKey;
 use schleuse_directory::{Member, Role};
 use schleuse_operator::pki::{Authority, MemberKeys, Validity};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::Identity;
 

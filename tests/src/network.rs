@@ -24,7 +24,7 @@ use schleuse_directory::{Directory, OrAny, Role, RootKeys, Rule, SignedDirectory
 use schleuse_operator::files::{Access, replace, write_new};
 use schleuse_operator::pki::{Authority, Validity};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::clock::Clock;
 use tempfile::TempDir;
 

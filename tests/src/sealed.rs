@@ -10,7 +10,7 @@ use schleuse_protocol::padding::padded_len;
 use schleuse_protocol::wire::frame::{Frame, FrameType, encode_frame};
 use schleuse_protocol::wire::hello::{Intro, Language};
 use schleuse_protocol::wire::hop::Open;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::{Reason, Reply};
 use schleuse_protocol::wire::ticket::Route;

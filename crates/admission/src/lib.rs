@@ -1,12 +1,12 @@
 //! Admission: the MAC of a route token, and nothing else.
 //!
-//! An inner proxy mints it ([`AdmissionKey::admit`]); an outer proxy, which received the key of the epoch, checks it
+//! An inner proxy mints it ([`AdmissionKey::mac`]); an outer proxy, which received the key of the epoch, checks it
 //! ([`AdmissionKey::check`]) before it opens anything. The key lets its holder check and mint MACs; it opens nothing.
 //! What the token seals is in `schleuse-seal`, which outer proxies do not link.
 //!
 //! ```text
 //! key   = HKDF-SHA256 (RFC 5869): Extract(no salt, cluster secret), Expand(key label | epoch)
-//! admit = HMAC-SHA256 (RFC 2104) under it of: MAC label | epoch | nonce | sealed; its first 16 bytes
+//! mac   = HMAC-SHA256 (RFC 2104) under it of: MAC label | epoch | nonce | sealed; its first 16 bytes
 //! ```
 //!
 //! Encodings are those of `schleuse-seal`'s labels: `len u8 | label | (len u32 LE | part)*`.
@@ -21,8 +21,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 const KEY_LABEL: &str = "schleuse/1 admission key";
 const MAC_LABEL: &str = "schleuse/1 admission";
 
-/// Length of [`RouteToken::admit`] in bytes.
-const ADMIT: usize = 16;
+/// Length of [`RouteToken::mac`] in bytes.
+const MAC: usize = 16;
 
 /// The admission key of one inner proxy's cluster and one epoch. Wiped on drop.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -48,21 +48,21 @@ impl AdmissionKey {
         Self(bytes.0)
     }
 
-    /// Fills in the token's `admit`.
-    pub fn admit(&self, token: &mut RouteToken) {
-        let tag = self.mac(token).finalize().into_bytes();
-        token.admit.copy_from_slice(&tag[..ADMIT]);
+    /// Fills in the token's `mac`.
+    pub fn mac(&self, token: &mut RouteToken) {
+        let mac = self.hmac(token).finalize().into_bytes();
+        token.mac.copy_from_slice(&mac[..MAC]);
     }
 
-    /// Whether the token's `admit` was made with this key, in constant time. A key of another epoch says no.
+    /// Whether the token's `mac` was made with this key, in constant time. A key of another epoch says no.
     pub fn check(&self, token: &RouteToken) -> bool {
-        self.mac(token).verify_truncated_left(&token.admit).is_ok()
+        self.hmac(token).verify_truncated_left(&token.mac).is_ok()
     }
 
-    fn mac(&self, token: &RouteToken) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        mac.update(&bind(MAC_LABEL, &token.admitted_bytes()));
-        mac
+    fn hmac(&self, token: &RouteToken) -> Hmac<Sha256> {
+        let mut hmac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        hmac.update(&bind(MAC_LABEL, &token.authenticated_bytes()));
+        hmac
     }
 }
 
@@ -85,15 +85,15 @@ mod tests {
     const EPOCH: Epoch = Epoch(690);
 
     fn token() -> RouteToken {
-        RouteToken { epoch: EPOCH, nonce: RouteNonce([1; 16]), sealed: [2; 40], admit: [0; 16] }
+        RouteToken { epoch: EPOCH, nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [0; 16] }
     }
 
     #[test]
-    fn admits_what_it_minted_even_through_another_copy_of_the_key() {
+    fn passes_what_it_minted_even_through_another_copy_of_the_key() {
         let key = AdmissionKey::derive(&[9; 32], EPOCH);
         let mut token = token();
         assert!(!key.check(&token));
-        key.admit(&mut token);
+        key.mac(&mut token);
         assert!(key.check(&token));
         assert!(AdmissionKey::from_bytes(&key.to_bytes()).check(&token));
     }
@@ -102,7 +102,7 @@ mod tests {
     fn refuses_any_flipped_bit() {
         let key = AdmissionKey::derive(&[9; 32], EPOCH);
         let mut token = token();
-        key.admit(&mut token);
+        key.mac(&mut token);
         let bytes = token.to_wire();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn refuses_a_token_of_another_cluster_or_epoch() {
         let mut token = token();
-        AdmissionKey::derive(&[9; 32], EPOCH).admit(&mut token);
+        AdmissionKey::derive(&[9; 32], EPOCH).mac(&mut token);
         assert!(!AdmissionKey::derive(&[8; 32], EPOCH).check(&token));
         assert!(!AdmissionKey::derive(&[9; 32], EPOCH.next()).check(&token));
         token.epoch = EPOCH.next();
@@ -126,9 +126,9 @@ mod tests {
     fn the_format_has_not_changed() {
         // Computed independently with Python's hmac and hashlib from the formulas in this crate's documentation.
         let mut token = token();
-        AdmissionKey::derive(&[9; 32], EPOCH).admit(&mut token);
-        let admit: String = token.admit.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(admit, "e69be778534fc95bdfc2721121cfa033");
+        AdmissionKey::derive(&[9; 32], EPOCH).mac(&mut token);
+        let mac: String = token.mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(mac, "e69be778534fc95bdfc2721121cfa033");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use schleuse_directory::{Member, Role, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::ticket::{Route, Ticket};
 use schleuse_seal::VerifiedTicket;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use schleuse_directory::{Directory, DirectoryError, RootKeys, VerifiedDirectory};
 use schleuse_protocol::wire::hello::{Intro, Language};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_seal::keys::SigningKey;
 use schleuse_seal::{Sender, system_rng};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use quinn::{Connection, Endpoint, VarInt};
 use schleuse_directory::{Role, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::endpoint::{BindError, Limits, client_config, dial_only};
 use schleuse_transport::tls::{self, Fingerprint, Roots, TlsError, peer_fingerprint, server_name};
 use tokio::task::JoinSet;

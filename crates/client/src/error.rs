@@ -1,7 +1,7 @@
 //! What can go wrong, and whether trying again is worth it.
 
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::{LabelError, MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, NameError, PayloadKind};
 use schleuse_protocol::wire::reply::{Reason, Refusal};
 
 use crate::content::ContentError;
@@ -126,7 +126,7 @@ pub enum TicketError {
     KindMissing,
     /// The given kind is no name.
     #[error(transparent)]
-    BadKind(#[from] LabelError),
+    BadKind(#[from] NameError),
     /// The ticket is for another member, and this client signs as nobody or as somebody else.
     #[error("the ticket is for '{wanted}', but this client is {}", given.as_ref().map_or("anonymous".to_owned(), |given| format!("'{given}'")))]
     WrongSender {

@@ -114,7 +114,7 @@ pub use send::Sending;
 
 pub use schleuse_directory::VerifiedDirectory;
 pub use schleuse_protocol::wire::hello::Language;
-pub use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+pub use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 pub use schleuse_protocol::wire::ticket::Ticket;
 pub use schleuse_seal::keys::SigningKey;
 pub use schleuse_transport::secret::SecretKey;

@@ -6,7 +6,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use schleuse_directory::{Role, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::receipt as wire;
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use schleuse_protocol::sender::Start;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::reply::{Reason, Refusal};
 use schleuse_protocol::wire::ticket::{Route, Ticket};
 use schleuse_seal::Sender;

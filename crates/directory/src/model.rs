@@ -4,7 +4,7 @@
 //! [`Directory::check`] can neither be signed nor verified.
 
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::{Label, MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, Name, PayloadKind};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DirectoryError;
@@ -12,7 +12,7 @@ use crate::values::{Hex, KemKey, OrAny};
 use crate::{check, parse, text};
 
 /// The name of a group of members, e.g. `ticketing` or `offices-nrw`.
-pub type Group = Label<32>;
+pub type Group = Name<32>;
 
 /// The whole directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

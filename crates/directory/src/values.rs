@@ -139,5 +139,5 @@ macro_rules! serde_as_text {
 serde_as_text! {
     [const N: usize] Hex<N>;
     [] KemKey;
-    [const N: usize] OrAny<schleuse_protocol::wire::label::Label<N>>;
+    [const N: usize] OrAny<schleuse_protocol::wire::name::Name<N>>;
 }

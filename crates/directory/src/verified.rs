@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 
 use crate::model::{Directory, Member, Role, Rule};
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use schleuse_protocol::time::Millis;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 
 /// The rate that holds for every office.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

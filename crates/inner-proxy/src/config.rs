@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use schleuse_directory::Role;
 use schleuse_protocol::limits::MAX_TOKEN_BATCH;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::config::values::{self, KeyFiles, Listen, at_least_1, from_text};
 use schleuse_transport::config::{self, ConfigError, NamedFile, Source, Spanned};

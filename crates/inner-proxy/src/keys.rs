@@ -7,7 +7,7 @@ use schleuse_protocol::inner::{RouteOpener, UsedNonces};
 use schleuse_protocol::limits::EPOCH;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hop::AdmissionKeyBytes;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
 use schleuse_seal::{RouteSealer, system_rng};
 use schleuse_transport::secret::SecretKey;
@@ -48,7 +48,7 @@ impl KeyRing {
         let (mut rng, claims) = (system_rng(), RouteClaims { office, not_after });
         let tokens = (0..count).filter_map(|_| {
             let mut token = self.sealer.seal(&claims, &mut rng);
-            key_of(&pair, token.epoch)?.admit(&mut token);
+            key_of(&pair, token.epoch)?.mac(&mut token);
             Some(token)
         });
         (not_after, tokens.collect())

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 pub use schleuse_transport::carry::Ending;
 use tokio::sync::mpsc;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use quinn::{Connection, VarInt};
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::endpoint::{Limits, StreamBudget};
 use schleuse_transport::relay::Standstill;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quinn::RecvStream;
 use schleuse_protocol::inner::{InnerAction, InnerStream};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop, OpenError};
 use schleuse_transport::endpoint::StreamSlot;

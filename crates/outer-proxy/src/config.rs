@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::config::values::{self, KeyFiles, Listen, at_least_1, from_text};
 use schleuse_transport::config::{self, ConfigError, Source, Spanned};
 use schleuse_transport::exit::AppError;

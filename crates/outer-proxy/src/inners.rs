@@ -7,7 +7,7 @@ use quinn::Connection;
 use schleuse_admission::AdmissionKey;
 use schleuse_protocol::outer::{Admission, AdmissionRing};
 use schleuse_protocol::wire::hop::AdmissionKeyBytes;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::token::{Epoch, RouteToken};
 use schleuse_transport::clock::Clock;
 use tokio::sync::watch;

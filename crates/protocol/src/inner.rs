@@ -14,7 +14,7 @@ use crate::limits::VERSION;
 use crate::time::{Now, UnixSeconds};
 use crate::wire::frame::{FrameType, encode_frame};
 use crate::wire::hop::{Incoming, Open};
-use crate::wire::label::MemberId;
+use crate::wire::name::MemberId;
 use crate::wire::refusal::StreamRefusal;
 use crate::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
 

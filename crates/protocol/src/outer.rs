@@ -12,7 +12,7 @@ use crate::hop::{Header, HopStream, Judge};
 use crate::time::Now;
 use crate::wire::frame::encode_raw;
 use crate::wire::hop::Open;
-use crate::wire::label::MemberId;
+use crate::wire::name::MemberId;
 use crate::wire::refusal::StreamRefusal;
 use crate::wire::token::RouteToken;
 

@@ -10,7 +10,7 @@ use crate::limits::{INTRO_PLAINTEXT, REPLY_PLAINTEXT, TAG, TRAILER_PLAINTEXT};
 use crate::padding::padded_len;
 use crate::wire::Wire;
 use crate::wire::hello::{ContentHash, Encapsulated, Hello, Identity, Intro, Trailer, pad_fixed, unpad_fixed};
-use crate::wire::label::MemberId;
+use crate::wire::name::MemberId;
 use crate::wire::receipt::{Receipt, ReceiptBody};
 use crate::wire::reply::Reply;
 use crate::wire::signed::Signature;

@@ -19,7 +19,7 @@ use bincode::{Decode, Encode};
 pub mod frame;
 pub mod hello;
 pub mod hop;
-pub mod label;
+pub mod name;
 pub mod receipt;
 pub mod refusal;
 pub mod reply;

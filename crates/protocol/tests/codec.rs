@@ -10,7 +10,7 @@ use schleuse_protocol::wire::hello::{
 };
 use schleuse_protocol::wire::hop::OuterToInner;
 use schleuse_protocol::wire::hop::{AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open};
-use schleuse_protocol::wire::label::{Label, MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, Name, PayloadKind};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
@@ -39,11 +39,11 @@ fn nonce() -> impl Strategy<Value = RouteNonce> {
 }
 
 fn token() -> impl Strategy<Value = RouteToken> {
-    (any::<u32>(), nonce(), bytes(), bytes()).prop_map(|(epoch, nonce, sealed, admit)| RouteToken {
+    (any::<u32>(), nonce(), bytes(), bytes()).prop_map(|(epoch, nonce, sealed, mac)| RouteToken {
         epoch: Epoch(epoch),
         nonce,
         sealed,
-        admit,
+        mac,
     })
 }
 
@@ -293,7 +293,7 @@ proptest! {
 
     #[test]
     fn names_are_what_they_say(bytes: [u8; 16]) {
-        if let Ok(name) = Label::<16>::from_bytes(bytes) {
+        if let Ok(name) = Name::<16>::from_bytes(bytes) {
             prop_assert_eq!(name.as_str().parse::<MemberId>(), Ok(name));
         }
     }

@@ -25,7 +25,7 @@ fn golden<T: Wire + PartialEq + Debug>(value: T, bytes: &[u8]) {
 }
 
 fn token(number: u8) -> RouteToken {
-    RouteToken { epoch: Epoch(694), nonce: RouteNonce([number; 16]), sealed: [0xb0; 40], admit: [0xc0; 16] }
+    RouteToken { epoch: Epoch(694), nonce: RouteNonce([number; 16]), sealed: [0xb0; 40], mac: [0xc0; 16] }
 }
 
 /// `token(0xa1)`, which several types carry.
@@ -33,7 +33,7 @@ const TOKEN: [u8; 76] = hex!(
     "b6020000"                                                                         // epoch 694
     "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"                                                 // nonce
     "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0" // sealed
-    "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"                                                 // admit
+    "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"                                                 // mac
 );
 
 fn body(key: OneTimeKey, routes: Vec<Route>, purpose: Option<Purpose>) -> TicketBody {
@@ -64,7 +64,7 @@ fn route_token_and_claims() {
             "80234b6b00000000"                 // not after 1,800,086,400
         ),
     );
-    assert_eq!(token(0xa1).admitted_bytes(), TOKEN[..60]);
+    assert_eq!(token(0xa1).authenticated_bytes(), TOKEN[..60]);
 }
 
 #[test]

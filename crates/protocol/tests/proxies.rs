@@ -9,7 +9,7 @@ use schleuse_protocol::relay::{Direction, RelayEnd};
 use schleuse_protocol::time::{Millis, Now, UnixSeconds};
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::{Incoming, Open};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
 
@@ -24,7 +24,7 @@ fn name(text: &str) -> MemberId {
 }
 
 fn token(not_after: UnixSeconds) -> RouteToken {
-    RouteToken { epoch: Epoch::of(not_after), nonce: RouteNonce([9; 16]), sealed: [1; 40], admit: [2; 16] }
+    RouteToken { epoch: Epoch::of(not_after), nonce: RouteNonce([9; 16]), sealed: [1; 40], mac: [2; 16] }
 }
 
 fn open(not_after: UnixSeconds) -> Vec<u8> {
@@ -37,7 +37,7 @@ struct Twos;
 
 impl Admission for Twos {
     fn admits(&self, inner: &MemberId, token: &RouteToken) -> bool {
-        inner.as_str() == "inner-1" && token.admit == [2; 16]
+        inner.as_str() == "inner-1" && token.mac == [2; 16]
     }
 }
 
@@ -49,7 +49,7 @@ struct Opener {
 
 impl RouteOpener for Opener {
     fn open(&self, token: &RouteToken, _: UnixSeconds) -> Option<RouteClaims> {
-        (token.admit == [2; 16]).then_some(RouteClaims { office: name("ga"), not_after: self.not_after })
+        (token.mac == [2; 16]).then_some(RouteClaims { office: name("ga"), not_after: self.not_after })
     }
 
     fn is_used(&self, _: &MemberId, nonce: &RouteNonce) -> bool {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use schleuse_protocol::limits::{DEFAULT_MAX_CONTENT, EPOCH};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit::AppError;
 use schleuse_transport::telemetry::LogFormat;

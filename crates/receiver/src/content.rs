@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schleuse_protocol::wire::label::PayloadKind;
+use schleuse_protocol::wire::name::PayloadKind;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_seal::SegmentOpener;
 use zeroize::Zeroizing;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_seal::Office;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::shutdown::Shutdown;

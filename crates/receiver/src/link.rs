@@ -14,7 +14,7 @@ use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOffice, OfficeToInner};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::backoff::Backoff;
 use schleuse_transport::endpoint::{self, Limits, StreamBudget};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use schleuse_directory::{Directory, Role, RootKeys, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit::AppError;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schleuse_protocol::limits::{MAX_PURPOSE_TEXT, VERSION};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::PayloadKind;
+use schleuse_protocol::wire::name::PayloadKind;
 use schleuse_protocol::wire::ticket::{Purpose, Route, Suite, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_seal::{OneTimeSecret, sign_ticket};
 

@@ -8,7 +8,7 @@ use schleuse_directory::VerifiedDirectory;
 use schleuse_protocol::office::OfficePolicy;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::{Intro, Language};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::TicketBody;
 use schleuse_transport::clock::Clock;

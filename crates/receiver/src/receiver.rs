@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quinn::{Endpoint, VarInt};
 use schleuse_directory::Role;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
 use schleuse_seal::{Office, SigningKey, system_rng};
 use schleuse_transport::clock::Clock;

@@ -4,7 +4,7 @@
 //! attempt, no other content, and no other member that registers the same key.
 
 use schleuse_protocol::wire::hello::{ContentHash, Identity};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use sha2::{Digest, Sha256};
 
 use crate::keys::{SigningKey, verify};

@@ -33,7 +33,7 @@ impl RouteSealer {
         Self { secret: Zeroizing::new(extracted.into()) }
     }
 
-    /// A token for these claims. Its `admit` is still zero: `AdmissionKey::admit` fills it.
+    /// A token for these claims. Its `mac` is still zero: `AdmissionKey::mac` fills it in.
     pub fn seal(&self, claims: &RouteClaims, rng: &mut impl CryptoRng) -> RouteToken {
         let mut nonce = RouteNonce([0; 16]);
         rng.fill_bytes(&mut nonce.0);
@@ -46,7 +46,7 @@ impl RouteSealer {
             .encrypt_inout_detached(&extended_nonce(&nonce), &aad(epoch), body.into())
             .expect("24 bytes are few enough (RFC 8439 section 2.8)");
         tag.copy_from_slice(&made);
-        RouteToken { epoch, nonce, sealed, admit: [0; 16] }
+        RouteToken { epoch, nonce, sealed, mac: [0; 16] }
     }
 
     /// The claims of a token that this cluster sealed. Whether they are still valid is for the caller to check.

@@ -6,7 +6,7 @@ use rand::CryptoRng;
 use schleuse_protocol::channel::{ChannelError, SenderChannel};
 use schleuse_protocol::limits::{INTRO_PLAINTEXT, SEGMENT_DATA, TAG, TRAILER_PLAINTEXT};
 use schleuse_protocol::wire::hello::{ContentHash, Encapsulated, Hello, Intro, Trailer, pad_fixed};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::OneTimeKey;
 use sha2::{Digest, Sha256};

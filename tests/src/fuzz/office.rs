@@ -12,7 +12,7 @@ use schleuse_protocol::time::{Millis, Now, UnixSeconds};
 use schleuse_protocol::wire::frame::{FrameType, encode_frame, encode_segment};
 use schleuse_protocol::wire::hello::{Intro, Language};
 use schleuse_protocol::wire::hop::Incoming;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::{Route, Suite, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
@@ -52,7 +52,7 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let signing = SigningKey::from_bytes(&[1; 32]);
     let office_public = signing.public();
     let (secret, key) = OneTimeSecret::generate(Suite::X25519, &mut rng);
-    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 40], admit: [3; 16] };
+    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [3; 16] };
     let body = TicketBody {
         version: VERSION,
         office: "ga-koeln".parse().expect("a valid id"),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use schleuse_directory::Member;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 
 /// Threads of each proxy: two, so that more than one socket shares the port.
 pub(super) const THREADS: usize = 2;

@@ -7,7 +7,7 @@ use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::sender::{SenderEvent, SenderFailure, SenderStream, Start};
 use schleuse_protocol::wire::hello::{Intro, Language};
 use schleuse_protocol::wire::hop::Open;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::{Reason, Refusal};
 use schleuse_protocol::wire::ticket::{Suite, Ticket, TicketBody, TicketId, TicketSecret};

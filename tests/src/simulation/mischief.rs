@@ -1,7 +1,7 @@
 //! Everything that goes wrong: lost connections, crashes, and proxies that tamper and replay.
 
 use schleuse_protocol::wire::frame::{FrameReader, encode_raw};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 
 use super::FAULTS_END;
 use super::net::{HopId, Side};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schleuse_protocol::office::{OfficeAction, OfficePolicy, OfficeStream, TicketState, TokenPool};
 use schleuse_protocol::time::{Millis, UnixSeconds};
 use schleuse_protocol::wire::hello::{Intro, Language};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::STOP_ENOUGH;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::{TicketBody, TicketId};

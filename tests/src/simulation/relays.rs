@@ -9,7 +9,7 @@ use schleuse_protocol::inner::{InnerAction, InnerStream, RouteOpener, UsedNonces
 use schleuse_protocol::outer::{Admission, AdmissionRing, OuterAction, OuterStream};
 use schleuse_protocol::relay::{Direction, Relay};
 use schleuse_protocol::time::{Millis, Now, UnixSeconds};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::{RouteClaims, RouteNonce, RouteToken};
 use schleuse_seal::RouteSealer;
@@ -51,7 +51,7 @@ impl InnerKeys {
 
     pub(super) fn mint(&self, claims: &RouteClaims, rng: &mut impl CryptoRng) -> RouteToken {
         let mut token = self.sealer.seal(claims, rng);
-        AdmissionKey::derive(&self.cluster_secret, token.epoch).admit(&mut token);
+        AdmissionKey::derive(&self.cluster_secret, token.epoch).mac(&mut token);
         token
     }
 }

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use schleuse_protocol::limits::EPOCH;
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::Suite;
 use schleuse_seal::{Office, SigningKey};
 

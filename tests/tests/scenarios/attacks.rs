@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use schleuse_client::{SendError, Ticket};
 use schleuse_protocol::wire::frame::{Frame, FrameType};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_tests::hostile::{Conduct, HostileInner, Recorded, incoming};
 use schleuse_tests::network::Network;
 use schleuse_tests::wait::{SOON, until};

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use schleuse_client::Ticket;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_tests::background::Running;
 use schleuse_tests::hostile::{HostileInner, Recorded, incoming};
 use schleuse_tests::wire::{Outcome, encode_all};

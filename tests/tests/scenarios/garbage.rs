@@ -328,7 +328,7 @@ fn bad_headers(good: &Route) -> Vec<Vec<u8>> {
     for _ in 0..200 {
         let mut token = good.token;
         rng.fill_bytes(&mut token.sealed);
-        rng.fill_bytes(&mut token.admit);
+        rng.fill_bytes(&mut token.mac);
         headers.push(open(&Route { token, ..*good }));
         let mut noise = vec![0; rng.random_range(1..3000)];
         rng.fill_bytes(&mut noise);

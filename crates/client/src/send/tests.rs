@@ -3,7 +3,7 @@ use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use super::*;
 
 fn route(inner: &str) -> Route {
-    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([0; 16]), sealed: [0; 40], admit: [0; 16] };
+    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([0; 16]), sealed: [0; 40], mac: [0; 16] };
     Route { inner: inner.parse().unwrap(), token }
 }
 

@@ -38,7 +38,7 @@ async fn a_token_with_any_changed_part_is_refused_and_reaches_nobody() {
     let mut elsewhere = good;
     elsewhere.inner = id("inner-2");
     let bad = [
-        change(|token| token.admit[15] ^= 1),
+        change(|token| token.mac[15] ^= 1),
         change(|token| token.sealed[0] ^= 1),
         change(|token| token.nonce.0[0] ^= 1),
         change(|token| token.epoch = token.epoch.next()),

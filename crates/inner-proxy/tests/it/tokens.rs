@@ -39,7 +39,7 @@ async fn an_expired_token_is_refused_although_everything_else_is_right() {
     let minted = |not_after| {
         let claims = RouteClaims { office: id("ga-koeln"), not_after };
         let mut token = RouteSealer::new(&secret).seal(&claims, &mut system_rng());
-        AdmissionKey::derive(&secret, token.epoch).admit(&mut token);
+        AdmissionKey::derive(&secret, token.epoch).mac(&mut token);
         header(token)
     };
     let expired = minted(UnixSeconds(now().0 - 1));

@@ -11,7 +11,7 @@ use schleuse_client::{
     VerifiedDirectory,
 };
 use schleuse_directory::Hex;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_seal::keys::SigningKey;
 use schleuse_transport::exit::{self, AppError};
 use serde_json::Value;

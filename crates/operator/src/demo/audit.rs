@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use futures::future::try_join_all;
 use schleuse_client::verify_receipt;
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::TicketId;
 
 use super::offices::{Line, Offices};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use schleuse_directory::{Member, OrAny, Role, RootKeys, Rule, SignedDirectory};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_seal::system_rng;
 use schleuse_transport::clock::Clock;
 use tempfile::TempDir;

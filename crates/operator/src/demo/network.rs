@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use schleuse_inner_proxy as inner;
 use schleuse_outer_proxy as outer;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use tokio::sync::mpsc;
 
 use super::ground::Ground;

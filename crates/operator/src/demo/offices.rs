@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures::future::{join_all, try_join_all};
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
 use schleuse_receiver::findings::Findings;
 use schleuse_receiver::{Config, Handle, MintRequest, Receiver};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use bytes::Bytes;
 use schleuse_payload::{GUEST_LIST, Limits, generate, parse};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::exit::AppError;
 
 use super::DemoArgs;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use schleuse_inner_proxy as inner;
 use schleuse_outer_proxy as outer;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use serde::Serialize;
 
 use super::audit::Audit;

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schleuse_client::{Client, Receipt, Roots, VerifiedDirectory, load_directory};
 use schleuse_payload::GUEST_LIST;
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_receiver::{MintRequest, SenderRule};
 use schleuse_transport::exit::{self, AppError};

@@ -9,7 +9,7 @@ use rcgen::{
 };
 use schleuse_directory::Role;
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_seal::keys::SigningKey;
 use schleuse_seal::system_rng;
 use schleuse_transport::secret::Secret;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use schleuse_directory::{Directory, Member, OrAny, Role, RootKeys, Rule, SignedDirectory};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_seal::keys::SigningKey;
 use schleuse_seal::system_rng;
 use schleuse_transport::tls::EXAMPLE_MARKER_FILE;

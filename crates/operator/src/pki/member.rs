@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use schleuse_directory::{Hex, Member, Role};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_seal::keys::SigningKey;
 use zeroize::Zeroizing;
 

@@ -64,7 +64,7 @@ impl Network {
             epoch: Epoch::of(from_now(valid.1)),
             nonce: RouteNonce([9; 16]),
             sealed: [0xa5; 40],
-            admit: [0x5a; 16],
+            mac: [0x5a; 16],
         };
         let body = TicketBody {
             version: VERSION,

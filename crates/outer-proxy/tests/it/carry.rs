@@ -31,7 +31,7 @@ async fn a_stream_with_a_wrong_mac_never_reaches_the_inner_proxy() {
     let good = network.open();
     for bit in [0, 31, 127] {
         let mut forged = good;
-        forged.token.admit[bit / 8] ^= 1 << (bit % 8);
+        forged.token.mac[bit / 8] ^= 1 << (bit % 8);
         let (_send, mut recv) = stream(&network.sender, &forged, b"x").await;
         assert_eq!(refusal(&mut recv).await, StreamRefusal::Refused);
         let record = network.record().await;
@@ -53,7 +53,7 @@ async fn a_token_of_an_epoch_without_a_key_is_refused() {
     for epoch in [Epoch(0), network.inner.keys[1].0.next()] {
         let mut open = network.open();
         open.token.epoch = epoch;
-        network.inner.keys[0].1.admit(&mut open.token);
+        network.inner.keys[0].1.mac(&mut open.token);
         let (_send, mut recv) = stream(&network.sender, &open, b"").await;
         assert_eq!(refusal(&mut recv).await, StreamRefusal::Refused);
     }

@@ -140,7 +140,7 @@ async fn streams_without_a_valid_token_hold_no_seat() {
     let FourSeats { pki, inner, address, link: _link, outer: _outer } = FourSeats::start().await;
 
     let mut forged = inner.open();
-    forged.token.admit[0] ^= 1;
+    forged.token.mac[0] ^= 1;
     let mut squatters = tokio::task::JoinSet::new();
     for _ in 0..4 {
         squatters.spawn(squat(soon(connect(&pki, address)).await, forged));

@@ -6,7 +6,7 @@ use quinn::{Connection, ReadError, RecvStream, SendStream};
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::frame::{FRAME_HEAD, FrameReader, FrameType, encode_frame};
 use schleuse_protocol::wire::hop::Open;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::relay::refusal_code;
 

@@ -9,7 +9,7 @@ use schleuse_outer_proxy::{Config, Handle, StreamRecord, start};
 use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOuter, Open, OuterToInner};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{EndpointKeys, Limits, client_config, dial_only, listen, server_config};
@@ -156,8 +156,8 @@ pub(crate) fn keys_of(secret: u8) -> [(Epoch, AdmissionKey); 2] {
 
 /// A token that the outer proxy cannot tell from one whose seal is real.
 pub(crate) fn token((epoch, key): &(Epoch, AdmissionKey)) -> RouteToken {
-    let mut token = RouteToken { epoch: *epoch, nonce: RouteNonce([7; 16]), sealed: [8; 40], admit: [0; 16] };
-    key.admit(&mut token);
+    let mut token = RouteToken { epoch: *epoch, nonce: RouteNonce([7; 16]), sealed: [8; 40], mac: [0; 16] };
+    key.mac(&mut token);
     token
 }
 

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::limits::EPOCH;
 use crate::time::UnixSeconds;
-use crate::wire::label::MemberId;
+use crate::wire::name::MemberId;
 use crate::wire::token::RouteNonce;
 
 /// Nonces that offices reported as used. Soft state: losing it costs the office one look-up per repeated stream, nothing

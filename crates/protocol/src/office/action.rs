@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::channel::OfficeSeal;
 use crate::time::UnixSeconds;
 use crate::wire::hello::{ContentHash, Intro, Language, Trailer};
-use crate::wire::label::{MemberId, PayloadKind};
+use crate::wire::name::{MemberId, PayloadKind};
 use crate::wire::receipt::Receipt;
 use crate::wire::refusal::StreamRefusal;
 use crate::wire::reply::Reason;

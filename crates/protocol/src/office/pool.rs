@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::limits::{EPOCH, MAX_ROUTES, MAX_TOKEN_BATCH};
 use crate::time::UnixSeconds;
 use crate::wire::hop::OfficeToInner;
-use crate::wire::label::MemberId;
+use crate::wire::name::MemberId;
 use crate::wire::ticket::Route;
 use crate::wire::token::RouteToken;
 
@@ -133,7 +133,7 @@ mod tests {
     const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
     fn token(number: u8) -> RouteToken {
-        RouteToken { epoch: Epoch(1), nonce: RouteNonce([number; 16]), sealed: [0; 40], admit: [0; 16] }
+        RouteToken { epoch: Epoch(1), nonce: RouteNonce([number; 16]), sealed: [0; 40], mac: [0; 16] }
     }
 
     fn inner(name: &str) -> MemberId {

@@ -19,7 +19,7 @@ use crate::wire::Wire;
 use crate::wire::frame::{FrameReader, encode_frame, encode_raw};
 use crate::wire::hello::{Intro, Language};
 use crate::wire::hop::Open;
-use crate::wire::label::MemberId;
+use crate::wire::name::MemberId;
 use crate::wire::reply::{Refusal, Reply};
 use crate::wire::signed::Signature;
 use crate::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
@@ -54,7 +54,7 @@ impl OfficePolicy for Policy {
 }
 
 fn ticket_body() -> TicketBody {
-    let token = RouteToken { epoch: Epoch(1), nonce: NONCE, sealed: [0; 40], admit: [0; 16] };
+    let token = RouteToken { epoch: Epoch(1), nonce: NONCE, sealed: [0; 40], mac: [0; 16] };
     TicketBody {
         version: VERSION,
         office: "ga".parse().unwrap(),

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::time::UnixSeconds;
-use crate::wire::label::MemberId;
+use crate::wire::name::MemberId;
 use crate::wire::token::Epoch;
 
 /// Admission keys of the inner proxies, two epochs each. `K` is whatever checks a MAC.

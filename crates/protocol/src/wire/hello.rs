@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bincode::{Decode, Encode};
 
-use super::label::{MemberId, PayloadKind};
+use super::name::{MemberId, PayloadKind};
 use super::signed::Signature;
 use super::ticket::Suite;
 use super::{Wire, WireError};

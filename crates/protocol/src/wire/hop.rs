@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bincode::{Decode, Encode};
 
-use super::label::MemberId;
+use super::name::MemberId;
 use super::ticket::Route;
 use super::token::{Epoch, RouteNonce, RouteToken};
 use super::{Wire, WireError};

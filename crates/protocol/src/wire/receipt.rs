@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 
 use super::hello::ContentHash;
-use super::label::{MemberId, PayloadKind};
+use super::name::{MemberId, PayloadKind};
 use super::signed::Signed;
 use super::ticket::TicketId;
 use super::{Wire, WireError};

@@ -7,7 +7,7 @@ use core::str::FromStr;
 
 use bincode::{Decode, Encode};
 
-use super::label::{MemberId, PayloadKind};
+use super::name::{MemberId, PayloadKind};
 use super::signed::Signed;
 use super::token::RouteToken;
 use super::{Wire, WireError};

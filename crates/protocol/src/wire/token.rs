@@ -7,7 +7,7 @@
 use bincode::{Decode, Encode};
 
 use super::Wire;
-use super::label::MemberId;
+use super::name::MemberId;
 use crate::limits::EPOCH;
 use crate::time::UnixSeconds;
 
@@ -33,7 +33,7 @@ pub struct RouteNonce(pub [u8; 16]);
 
 hex_debug!(RouteNonce);
 
-/// A route token: `epoch 4 | nonce 16 | sealed 40 | admit 16`, 76 bytes.
+/// A route token: `epoch 4 | nonce 16 | sealed 40 | mac 16`, 76 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RouteToken {
     /// The epoch in which the token expires: selects the keys.
@@ -43,7 +43,7 @@ pub struct RouteToken {
     /// [`RouteClaims`], sealed under the inner proxy's epoch key (24 bytes and a tag).
     pub sealed: [u8; RouteClaims::LEN + crate::limits::TAG],
     /// MAC over all of the above under the inner proxy's admission key of the epoch.
-    pub admit: [u8; 16],
+    pub mac: [u8; 16],
 }
 
 impl Wire for RouteToken {
@@ -51,8 +51,8 @@ impl Wire for RouteToken {
 }
 
 impl RouteToken {
-    /// What [`admit`](Self::admit) authenticates: `epoch | nonce | sealed`.
-    pub fn admitted_bytes(&self) -> [u8; 4 + 16 + RouteClaims::LEN + 16] {
+    /// What [`mac`](Self::mac) authenticates: `epoch | nonce | sealed`.
+    pub fn authenticated_bytes(&self) -> [u8; 4 + 16 + RouteClaims::LEN + 16] {
         let mut bytes = [0; 4 + 16 + RouteClaims::LEN + 16];
         bytes[..4].copy_from_slice(&self.epoch.0.to_le_bytes());
         bytes[4..20].copy_from_slice(&self.nonce.0);

@@ -67,7 +67,7 @@ impl MintBody {
         Ok(MintRequest {
             suite,
             validity: self.valid_seconds.map(Duration::from_secs),
-            kind: kind.map_err(|error: schleuse_protocol::wire::label::LabelError| invalid(error.to_string()))?,
+            kind: kind.map_err(|error: schleuse_protocol::wire::name::NameError| invalid(error.to_string()))?,
             sender: sender
                 .map_err(|error: crate::policy::SenderRuleError| invalid(error.to_string()))?
                 .unwrap_or_default(),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schleuse_protocol::limits::MAX_ROUTES;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::config::{ConfigError, Source, Spanned};
 use schleuse_transport::telemetry::LogFormat;
 use serde::Deserialize;

@@ -8,7 +8,7 @@ use schleuse_protocol::limits::MAX_USED_BATCH;
 use schleuse_protocol::office::TokenPool;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hop::OfficeToInner;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::Route;
 use schleuse_protocol::wire::token::{RouteNonce, RouteToken};
 use schleuse_transport::clock::Clock;
@@ -267,7 +267,7 @@ mod tests {
     }
 
     fn token(number: u8) -> RouteToken {
-        RouteToken { epoch: Epoch(1), nonce: RouteNonce([number; 16]), sealed: [0; 40], admit: [0; 16] }
+        RouteToken { epoch: Epoch(1), nonce: RouteNonce([number; 16]), sealed: [0; 40], mac: [0; 16] }
     }
 
     fn far(routes: &Routes) -> UnixSeconds {

@@ -2,7 +2,7 @@
 
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;

@@ -16,7 +16,7 @@ use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, OfficeToInner};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use schleuse_receiver::config::{DirectoryFiles, IdentityFiles, InnerAddress};
 use schleuse_receiver::{Config, Handle, Receiver, create_key_file};
@@ -309,5 +309,5 @@ async fn control(mut send: SendStream, mut frames: Frames, used: Arc<Mutex<Vec<R
 fn token() -> RouteToken {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).expect("random numbers");
-    RouteToken { epoch: Epoch(1), nonce: RouteNonce(nonce), sealed: [0; 40], admit: [0; 16] }
+    RouteToken { epoch: Epoch(1), nonce: RouteNonce(nonce), sealed: [0; 40], mac: [0; 16] }
 }

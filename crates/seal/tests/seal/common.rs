@@ -9,7 +9,7 @@ use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
 use schleuse_protocol::padding::padded_len;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::{Intro, Language, Trailer};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::receipt::ReceiptBody;
 use schleuse_protocol::wire::ticket::{OneTimeKey, Route, Suite, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
@@ -73,7 +73,7 @@ pub(crate) fn office() -> Office {
 
 /// The body of a ticket.
 pub(crate) fn body(key: OneTimeKey, seed: u8) -> TicketBody {
-    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([seed; 16]), sealed: [2; 40], admit: [3; 16] };
+    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([seed; 16]), sealed: [2; 40], mac: [3; 16] };
     TicketBody {
         version: VERSION,
         office: "ga-koeln".parse().expect("a name"),

@@ -21,7 +21,7 @@ fn a_route_opens_at_its_cluster() {
 
 #[test]
 fn any_flipped_bit_but_those_of_the_mac_refuses() {
-    // `admit` is not covered here: it is a MAC over all the rest (crate schleuse-admission).
+    // `mac` is not covered here: it is a MAC over all the rest (crate schleuse-admission).
     let sealer = RouteSealer::new(&[1; 32]);
     let bytes = sealer.seal(&claims(), &mut rng(1)).to_wire();
     for bit in 0..(bytes.len() - 16) * 8 {

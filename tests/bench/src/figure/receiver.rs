@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::label::PayloadKind;
+use schleuse_protocol::wire::name::PayloadKind;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::signed::Signature;
 use schleuse_protocol::wire::ticket::TicketId;

@@ -10,7 +10,7 @@ use schleuse_protocol::channel::{OfficeChannel, OfficeSeal, SenderChannel};
 use schleuse_protocol::limits::{SEGMENT_DATA, SEGMENT_PLAINTEXT, VERSION};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::{Intro, Language};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::{Purpose, Route, Suite, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use schleuse_seal::{Office, OneTimeSecret, Sender, SigningKey, TicketKeys, sign_ticket, system_rng, verify_ticket};
@@ -177,7 +177,7 @@ fn connection(suite: Suite) -> Result<(Sender, schleuse_seal::Connection, Parts)
 }
 
 fn body(key: schleuse_protocol::wire::ticket::OneTimeKey) -> Result<TicketBody> {
-    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([1; 16]), sealed: [2; 40], admit: [3; 16] };
+    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [3; 16] };
     Ok(TicketBody {
         version: VERSION,
         office: "office-1".parse()?,

@@ -1,7 +1,7 @@
 //! What an office's machine does, in a form in which it can be compared.
 
 use schleuse_protocol::wire::hello::{Language, Trailer};
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::receipt::ReceiptBody;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::reply::Reply;

@@ -8,7 +8,7 @@ use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
 use schleuse_protocol::office::OfficePolicy;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::{Intro, Language};
-use schleuse_protocol::wire::label::{MemberId, PayloadKind};
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::reply::{MAX_REFUSAL_TEXT, Reason};
 use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Suite, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
@@ -59,7 +59,7 @@ pub(super) static TICKETS: LazyLock<[KnownTicket; 2]> = LazyLock::new(|| {
 });
 
 fn body(id: u8, key: OneTimeKey, purpose: Option<Purpose>) -> TicketBody {
-    let token = RouteToken { epoch: Epoch(690), nonce: NONCE, sealed: [2; 40], admit: [3; 16] };
+    let token = RouteToken { epoch: Epoch(690), nonce: NONCE, sealed: [2; 40], mac: [3; 16] };
     TicketBody {
         version: VERSION,
         office: "ga-koeln".parse().expect("a valid id"),

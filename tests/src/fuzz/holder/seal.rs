@@ -16,7 +16,7 @@ use rand_chacha::ChaCha20Rng;
 use schleuse_protocol::limits::{INTRO_PLAINTEXT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hello::{ContentHash, Encapsulated, Hello, Identity, unpad_fixed};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::reply::Reply;
 use schleuse_protocol::wire::signed::Signature;
 use schleuse_protocol::wire::ticket::{OneTimeKey, Ticket, TicketId};

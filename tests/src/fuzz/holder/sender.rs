@@ -3,7 +3,7 @@
 use schleuse_protocol::limits::{INTRO_PLAINTEXT, SEGMENT_DATA, TRAILER_PLAINTEXT};
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::hello::{ContentHash, Identity, Intro, Language, Trailer, pad_fixed};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::signed::Signature;
 use sha2::{Digest, Sha256};
 

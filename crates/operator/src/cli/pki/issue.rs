@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use schleuse_directory::model::Group;
 use schleuse_directory::{Member, Role};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::exit::{self, AppError};
 use serde_json::json;
 

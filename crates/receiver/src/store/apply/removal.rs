@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 

@@ -10,15 +10,15 @@ use super::WireError;
 
 /// A name of 1 to `N` characters out of `a-z`, `0-9`, `-` (not first, not last), padded with zeros to `N` bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
-pub struct Label<const N: usize>([u8; N]);
+pub struct Name<const N: usize>([u8; N]);
 
 /// A member of the network: an office, a vendor, an outer or an inner proxy.
-pub type MemberId = Label<16>;
+pub type MemberId = Name<16>;
 
 /// What a content is, e.g. `guest-list`.
-pub type PayloadKind = Label<32>;
+pub type PayloadKind = Name<32>;
 
-impl<const N: usize> Label<N> {
+impl<const N: usize> Name<N> {
     /// The name, without padding.
     pub fn as_str(&self) -> &str {
         let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(N);
@@ -46,12 +46,12 @@ fn is_name(name: &[u8]) -> bool {
         && name.iter().all(inner)
 }
 
-impl<const N: usize> FromStr for Label<N> {
-    type Err = LabelError;
+impl<const N: usize> FromStr for Name<N> {
+    type Err = NameError;
 
-    fn from_str(text: &str) -> Result<Self, LabelError> {
+    fn from_str(text: &str) -> Result<Self, NameError> {
         if !is_name(text.as_bytes()) || text.len() > N {
-            return Err(LabelError { text: text.chars().take(64).collect(), longest: N });
+            return Err(NameError { text: text.chars().take(64).collect(), longest: N });
         }
         let mut bytes = [0; N];
         bytes[..text.len()].copy_from_slice(text.as_bytes());
@@ -62,24 +62,24 @@ impl<const N: usize> FromStr for Label<N> {
 /// A text that is no name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{}' is not a valid name: use 1 to {longest} characters out of a-z, 0-9 and '-' (not first or last)", text.escape_debug())]
-pub struct LabelError {
+pub struct NameError {
     text: String,
     longest: usize,
 }
 
-impl<const N: usize> fmt::Display for Label<N> {
+impl<const N: usize> fmt::Display for Name<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl<const N: usize> fmt::Debug for Label<N> {
+impl<const N: usize> fmt::Debug for Name<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl<const N: usize, Context> Decode<Context> for Label<N> {
+impl<const N: usize, Context> Decode<Context> for Name<N> {
     fn decode<D: bincode::de::Decoder<Context = Context>>(
         decoder: &mut D,
     ) -> Result<Self, bincode::error::DecodeError> {
@@ -88,8 +88,8 @@ impl<const N: usize, Context> Decode<Context> for Label<N> {
     }
 }
 
-bincode::impl_borrow_decode!(Label<16>);
-bincode::impl_borrow_decode!(Label<32>);
+bincode::impl_borrow_decode!(Name<16>);
+bincode::impl_borrow_decode!(Name<32>);
 
 #[cfg(test)]
 mod tests {
