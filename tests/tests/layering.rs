@@ -63,7 +63,7 @@ const UNREACHABLE: &[(&str, &[&str])] = &[
 ];
 
 struct Graph {
-    /// Package name to the names of its normal (and build) dependencies, as resolved.
+    /// Package name to the names of its normal (and build) dependencies, as resolved for this platform.
     normal: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -71,8 +71,10 @@ impl Graph {
     fn read() -> Self {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        // What was built is in cargo's cache, and nothing else: crates of other platforms are not.
         let output = Command::new(cargo)
-            .args(["metadata", "--format-version", "1", "--locked", "--offline", "--manifest-path", manifest])
+            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .args(["--filter-platform", &host(), "--manifest-path", manifest])
             .output()
             .expect("cargo runs");
         assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
@@ -102,6 +104,15 @@ impl Graph {
         }
         seen
     }
+}
+
+/// The platform of this machine, as cargo names it.
+fn host() -> String {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let output = Command::new(rustc).arg("-vV").output().expect("rustc runs");
+    assert!(output.status.success(), "rustc -vV: {}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).expect("rustc writes UTF-8");
+    said.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc says its host").to_owned()
 }
 
 fn array(value: &Value) -> impl Iterator<Item = &Value> {
