@@ -31,7 +31,7 @@ advisories:
 
 # What the network costs beside its references: prints a table and renews docs/performance.md (some minutes, idle machine)
 bench *ARGS:
-    cargo run --release -p schleuse-bench -- {{ARGS}}
+    cargo run --profile dist -p schleuse-bench -- {{ARGS}}
 
 # One seed of the simulation again, with its trace
 simulate SEED:

@@ -17,6 +17,7 @@ mod role;
 mod stats;
 mod usage;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -24,6 +25,9 @@ use clap::{Parser, Subcommand};
 
 use bench::{Bench, Plan};
 use role::Role;
+
+/// The profile of Cargo.toml in which packages are built. Other figures do not go into the documentation.
+const PACKAGED: &str = "dist";
 
 /// Measures Schleuse against its references. Takes some minutes; the machine should do nothing else.
 #[derive(Parser)]
@@ -74,10 +78,17 @@ fn run(arguments: &Arguments) -> Result<()> {
     } else {
         print!("{}", report::table(report));
     }
-    if !arguments.quick && !arguments.no_write && arguments.only.is_empty() {
+    if !arguments.quick && !arguments.no_write && arguments.only.is_empty() && profile()? == PACKAGED {
         document::update(&workspace().join("docs/performance.md"), &report::markdown(report))?;
     }
     Ok(())
+}
+
+/// The profile that this program was built in: cargo's folder has its name.
+fn profile() -> Result<OsString> {
+    let program = std::env::current_exe().context("where is this program?")?;
+    let folder = program.parent().and_then(Path::file_name).context("a program lies in a folder")?;
+    Ok(folder.to_owned())
 }
 
 /// The root of the workspace from which this was built.

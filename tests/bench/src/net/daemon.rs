@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::usage::{self, Memory};
+use crate::{PACKAGED, profile};
 
 /// Longer than any start takes.
 const SOON: Duration = Duration::from_secs(30);
@@ -20,18 +21,20 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds them in release mode if need be; they lie beside this program. `SCHLEUSE_BIN_DIR` names a folder with
+    /// Builds them if need be, in this program's own profile; they lie beside it. `SCHLEUSE_BIN_DIR` names a folder with
     /// programs that are to be measured instead.
     pub(crate) fn build() -> Result<Self> {
         if let Some(folder) = std::env::var_os("SCHLEUSE_BIN_DIR") {
             return Self::find(Path::new(&folder));
         }
-        eprintln!("building the daemons");
-        ensure!(!cfg!(debug_assertions), "figures without optimisation say nothing: run it with --release");
+        ensure!(!cfg!(debug_assertions), "figures without optimisation say nothing: run it with --profile {PACKAGED}");
+        let profile = profile()?;
+        eprintln!("building the daemons, profile {}", profile.display());
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let packages = ["schleuse-outer-proxy", "schleuse-inner-proxy", "schleuse-receiver"];
         let status = Command::new(cargo)
-            .args(["build", "--release", "--bins", "--quiet"])
+            .args(["build", "--bins", "--quiet", "--profile"])
+            .arg(profile)
             .args(packages.iter().flat_map(|package| ["-p", package]))
             .current_dir(crate::workspace())
             .stdout(Stdio::null())
