@@ -20,6 +20,7 @@ pub mod member;
 pub mod office;
 pub mod sealed;
 pub mod search;
+pub mod skip;
 pub mod tap;
 pub mod wait;
 pub mod wire;

@@ -12,6 +12,7 @@ use schleuse_client::SendError;
 use schleuse_tests::binaries::binaries;
 use schleuse_tests::network::Network;
 use schleuse_tests::office::Office;
+use schleuse_tests::skip::skip;
 use schleuse_tests::wait::{SOON, until_true};
 use serde_json::json;
 
@@ -210,8 +211,7 @@ fn a_disk_that_is_full() {
     let network = Network::of(1, 1, 1, 1).database("disk/office.sqlite").build();
     let office = network.office(0);
     let Some(disk) = SmallDisk::mount(office.member().file("disk")) else {
-        println!("skipped: no right to mount a tmpfs; a_store_that_is_full tests the same with the configured limit");
-        return;
+        return skip("no right to mount a tmpfs; a_store_that_is_full tests the same with the configured limit");
     };
     network.start();
     let earlier = office.mint(&[]);

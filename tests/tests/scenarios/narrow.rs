@@ -4,11 +4,12 @@
 use std::process::{Command, Output};
 
 use schleuse_tests::binaries::binaries;
+use schleuse_tests::skip::skip;
 
 /// Runs scenarios of this binary where the path is prepared by a line of shell. `None` if the system does not allow it.
 fn run_behind(path: &str, scenarios: &[&str]) -> Option<Output> {
     if !in_namespace(path, "true").output().is_ok_and(|output| output.status.success()) {
-        println!("skipped: no right to make a network namespace, or no iproute2: {path}");
+        skip(&format!("no right to make a network namespace, or no iproute2: {path}"));
         return None;
     }
     let mut run = in_namespace(path, r#"exec "$@""#);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use schleuse_tests::binaries::binaries;
+use schleuse_tests::skip::skip;
 
 use super::{Case, NO_PERMISSION, built};
 
@@ -84,8 +85,7 @@ fn a_file_that_the_daemons_user_may_not_read() {
     let network = built();
     let root = network.root();
     let Some(user) = User::without_privileges(root) else {
-        println!("skipped: root may read every file, and there is no setpriv, or no right, to be somebody else here");
-        return;
+        return skip("root may read every file, and there is no setpriv, or no right, to be somebody else here");
     };
     let checker = user.program(&binaries().schleuse, root);
     let files = [
