@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use quinn::ClientConfig;
 use schleuse_transport::endpoint;
+use schleuse_transport::net::ClientConfig;
 use schleuse_transport::tls::server_name;
 
 /// A hybrid ClientHello takes two datagrams.

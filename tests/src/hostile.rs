@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use schleuse_admission::AdmissionKey;
 use schleuse_directory::Role;
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
@@ -23,6 +22,7 @@ use schleuse_seal::{RouteSealer, system_rng};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{self, EndpointKeys, Gate, GateLimits, Limits};
 use schleuse_transport::framed::{Frames, write, write_message};
+use schleuse_transport::net::{Code, Connection, Endpoint, RecvStream, SendStream};
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{self, Fingerprint, Identity, Peers, Roots, peer_fingerprint};
@@ -320,7 +320,7 @@ async fn pass(mut from: Frames, mut to: SendStream, mut tamper: Tamper, mut reco
 }
 
 fn stop(recv: &mut RecvStream) {
-    let _ = recv.stop(VarInt::from_u32(0x5300));
+    let _ = recv.stop(Code::from_u32(0x5300));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

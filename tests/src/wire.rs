@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, ReadError, RecvStream, SendStream};
 use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::wire::frame::{Frame, FrameReader, FrameType, encode_raw};
 use schleuse_protocol::wire::hop::{InnerToOffice, InnerToOuter, OfficeToInner, OuterToInner};
@@ -11,6 +10,7 @@ use schleuse_protocol::wire::token::RouteToken;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{self, Limits};
 use schleuse_transport::framed::{Frames, write_message};
+use schleuse_transport::net::{ClientConfig, Connection, ConnectionError, Endpoint, ReadError, RecvStream, SendStream};
 use schleuse_transport::tls::{self, Identity, Roots, server_name};
 
 /// How long a peer may take to answer or to refuse: longer than its own header timeout.
@@ -120,8 +120,8 @@ pub async fn say(connection: &Connection, bytes: &[u8]) -> Outcome {
 pub async fn outcome(recv: &mut RecvStream) -> Outcome {
     let mut bytes = Vec::new();
     loop {
-        match recv.read_chunk(usize::MAX, true).await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk.bytes),
+        match recv.read_chunk(usize::MAX).await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
             Ok(None) => return frames(&bytes).map_or(Outcome::Garbled(bytes), Outcome::Finished),
             Err(ReadError::Reset(code)) => return Outcome::Reset(code.into_inner()),
             Err(error) => return Outcome::Lost(error.to_string()),

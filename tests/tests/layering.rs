@@ -164,6 +164,20 @@ fn what_a_crate_must_not_be_able_to_do_is_not_in_its_tree() {
     }
 }
 
+/// What carries a connection is `transport::net`'s affair: whoever imported it as well would be bound to it.
+#[test]
+fn only_transport_imports_what_carries_connections() {
+    let graph = Graph::read();
+    let carriers = |name: &str| -> Vec<&str> {
+        let imports = &graph.normal[&format!("schleuse-{name}")];
+        ["quinn", "quinn-proto", "quinn-udp"].into_iter().filter(|carrier| imports.contains(*carrier)).collect()
+    };
+    assert_eq!(carriers("transport"), ["quinn", "quinn-proto"]);
+    for (name, ..) in TABLE.iter().filter(|(name, ..)| *name != "transport") {
+        assert!(carriers(name).is_empty(), "crate {name} imports {:?} itself", carriers(name));
+    }
+}
+
 /// The names in the first column of the tables of docs/dependencies.md, and those of the root Cargo.toml.
 #[test]
 fn every_dependency_has_its_reason() {

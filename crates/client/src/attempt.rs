@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::{Chunk, Connection, ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
 use schleuse_protocol::limits::{SEGMENT_DATA, SEGMENT_PLAINTEXT, VERSION};
 use schleuse_protocol::sender::{SenderAction, SenderError, SenderEvent, SenderFailure, SenderStream, Start};
 use schleuse_protocol::wire::hop::Open;
@@ -13,6 +12,8 @@ use schleuse_protocol::wire::reply::Refusal;
 use schleuse_protocol::wire::ticket::Route;
 use schleuse_seal::Sender;
 use schleuse_transport::clock::Clock;
+use schleuse_transport::net::{Connection, ReadError, RecvStream, SendStream, WriteError, Written};
+use schleuse_transport::relay::refusal_code;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::content::{Content, ContentError, Segment};
@@ -60,7 +61,7 @@ pub(crate) enum Ended {
 /// What happens next on a stream.
 enum Turn {
     Written(Result<Written, WriteError>),
-    Read(Result<Option<Chunk>, ReadError>),
+    Read(Result<Option<Bytes>, ReadError>),
     Segment(u32, Result<Segment, ContentError>),
     Timer,
     /// The head start is over: has the proxy answered at all?
@@ -175,7 +176,7 @@ impl Stream<'_> {
             Turn::Written(Err(_)) => self.machine.handle_lost(now),
             Turn::Read(Ok(Some(chunk))) => {
                 self.answer_due = None;
-                self.machine.handle_reply(&chunk.bytes, now);
+                self.machine.handle_reply(&chunk, now);
             }
             Turn::Read(Ok(None)) => self.machine.handle_end(now),
             Turn::Read(Err(ReadError::Reset(code))) => self.machine.handle_reset(code.into_inner(), now),
@@ -221,16 +222,16 @@ async fn sleep_until_some(due: Option<Instant>) {
 }
 
 /// The reading half; after its end this waits forever, so that it can stay a branch of the `select!`.
-async fn read(recv: &mut Option<RecvStream>) -> Result<Option<Chunk>, ReadError> {
+async fn read(recv: &mut Option<RecvStream>) -> Result<Option<Bytes>, ReadError> {
     let Some(stream) = recv else { return std::future::pending().await };
-    let read = stream.read_chunk(READ, true).await;
+    let read = stream.read_chunk(READ).await;
     if !matches!(read, Ok(Some(_))) {
         *recv = None;
     }
     read
 }
 
-/// The writing half. Dropped before its end it is reset: quinn would finish it, which looks like a proper end.
+/// The writing half. Dropped before its end it is reset: otherwise it would be finished, which looks like a proper end.
 struct Up {
     send: SendStream,
     pending: Vec<Bytes>,
@@ -301,19 +302,15 @@ impl Up {
 impl Drop for Up {
     fn drop(&mut self) {
         if !self.finished {
-            let _ = self.send.reset(code(StreamRefusal::Unavailable));
+            let _ = self.send.reset(refusal_code(StreamRefusal::Unavailable));
         }
     }
-}
-
-fn code(refusal: StreamRefusal) -> VarInt {
-    VarInt::from_u64(refusal.code()).unwrap_or(VarInt::MAX)
 }
 
 /// Whether the proxy at the other end of a connection is there: it acknowledges what it gets at once, long before the
 /// office can answer. So a dead proxy is told from a busy office, and in a fraction of a second.
 struct ProxyCheck {
-    packets: u64,
+    signs: u64,
     sleep: std::pin::Pin<Box<Sleep>>,
     done: bool,
 }
@@ -322,7 +319,7 @@ impl ProxyCheck {
     fn begin(connection: &Connection) -> Self {
         let wait = HEAD_START.max(3 * connection.rtt());
         let sleep = Box::pin(tokio::time::sleep_until(Instant::now() + wait));
-        Self { packets: connection.stats().udp_rx.datagrams, sleep, done: false }
+        Self { signs: connection.signs_of_life(), sleep, done: false }
     }
 
     async fn over(&mut self) {
@@ -331,7 +328,7 @@ impl ProxyCheck {
     }
 
     fn is_silent(&self, connection: &Connection) -> bool {
-        connection.stats().udp_rx.datagrams == self.packets
+        connection.signs_of_life() == self.signs
     }
 }
 

@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint, VarInt};
 use schleuse_directory::{Role, VerifiedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::endpoint::{BindError, Limits, client_config, dial_only};
+use schleuse_transport::net::{ClientConfig, Code, Connection, Endpoint};
 use schleuse_transport::tls::{self, Fingerprint, Roots, TlsError, peer_fingerprint, server_name};
 use tokio::task::JoinSet;
 
@@ -20,7 +20,7 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connections of one client.
 pub(crate) struct Pool {
-    config: quinn::ClientConfig,
+    config: ClientConfig,
     /// Made with the first dial, because that happens inside a runtime.
     endpoint: Mutex<Option<Endpoint>>,
     /// One to each outer proxy, the first dialled first.
@@ -85,7 +85,7 @@ impl Pool {
         lock(&self.links).clear();
         let endpoint = lock(&self.endpoint).take();
         if let Some(endpoint) = endpoint {
-            endpoint.close(VarInt::from_u32(0), b"");
+            endpoint.close(Code::NONE, b"");
             endpoint.wait_idle().await;
         }
     }
@@ -209,7 +209,7 @@ fn check_pin(connection: Connection, candidate: &Candidate) -> Result<(Connectio
     match peer_fingerprint(&connection).filter(|key| candidate.pins.contains(key)) {
         Some(key) => Ok((connection, key)),
         None => {
-            connection.close(VarInt::from_u32(0), b"");
+            connection.close(Code::NONE, b"");
             Err(DialProblem::WrongKey)
         }
     }

@@ -1,6 +1,5 @@
 //! One connection: who is it, and its control stream.
 
-use quinn::{Connection, ConnectionError, SendStream, WriteError};
 use schleuse_directory::{Hex, Role};
 use schleuse_protocol::limits::HEADER_TIMEOUT;
 use schleuse_protocol::wire::Wire;
@@ -8,6 +7,7 @@ use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::endpoint::Handshake;
 use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
+use schleuse_transport::net::{Connection, ConnectionError, ReadError, SendStream, WriteError};
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::seats::Seat;
 use schleuse_transport::tls::peer_fingerprint;
@@ -105,7 +105,7 @@ impl LinkEnd {
 impl From<ReadFrameError> for LinkEnd {
     fn from(error: ReadFrameError) -> Self {
         match error {
-            ReadFrameError::Read(quinn::ReadError::ConnectionLost(lost)) => Self::Lost(lost),
+            ReadFrameError::Read(ReadError::ConnectionLost(lost)) => Self::Lost(lost),
             error => Self::Violation(error),
         }
     }

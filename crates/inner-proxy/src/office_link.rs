@@ -2,11 +2,11 @@
 
 use std::sync::PoisonError;
 
-use quinn::Connection;
 use schleuse_protocol::time::{Millis, UnixSeconds};
 use schleuse_protocol::wire::hop::{InnerToOffice, OfficeToInner};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::net::Connection;
 use schleuse_transport::relay::refusal_code;
 
 use crate::link::{Control, LinkEnd};

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quinn::{Connection, VarInt};
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::endpoint::{Limits, StreamBudget};
+use schleuse_transport::net::Connection;
 use schleuse_transport::relay::Standstill;
 
 use crate::link::{Control, LinkEnd};
@@ -24,7 +24,7 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
     let mut keys = shared.keys.admission_keys(shared.clock.unix());
     // The control stream is one more than the others.
     let limits = Limits { first_streams: Limits::LINK.first_streams + 1, ..Limits::LINK };
-    connection.set_max_concurrent_bi_streams(VarInt::from_u32(limits.first_streams));
+    connection.set_max_streams(limits.first_streams);
     let standstills = Arc::new(Standstills::default());
     let budget = StreamBudget::new(connection.clone(), &limits);
     control.send(&InnerToOuter::AdmissionKeys(keys.clone())).await?;

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use quinn::Connection;
 use schleuse_protocol::inner::UsedNonces;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::listeners::Listeners;
+use schleuse_transport::net::Connection;
 use schleuse_transport::runtime::{Workers, spawn_per_core};
 use schleuse_transport::seats::Seats;
 use schleuse_transport::secret::SecretKey;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::RecvStream;
 use schleuse_protocol::inner::{InnerAction, InnerStream};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop, OpenError};
 use schleuse_transport::endpoint::StreamSlot;
+use schleuse_transport::net::RecvStream;
 use schleuse_transport::relay::Side;
 
 use crate::keys::Opener;

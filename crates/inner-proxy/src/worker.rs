@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, ServerConfig};
 use schleuse_transport::endpoint::{self, Limits, RateLimit};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::listeners::{self, Listeners};
+use schleuse_transport::net::{Endpoint, ServerConfig};
 use schleuse_transport::shutdown::Shutdown;
+use schleuse_transport::tls::ServerTls;
 
 use crate::link;
 use crate::proxy::Shared;
@@ -26,7 +26,7 @@ pub(crate) struct Worker {
 
 /// Until it is known who a peer is, it may open its control stream and nothing else. For an office that stays so. Whoever
 /// dialled keeps the link alive: if both ends did, thousands of idle links would cost twice as many packets.
-pub(crate) fn server_config(tls: QuicServerConfig) -> ServerConfig {
+pub(crate) fn server_config(tls: ServerTls) -> ServerConfig {
     endpoint::server_config(tls, &Limits { first_streams: 1, keep_alive: None, datagram: DATAGRAM, ..Limits::LINK })
 }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use quinn::{Connection, VarInt};
 use schleuse_transport::endpoint::Limits;
+use schleuse_transport::net::Connection;
 
 use crate::proxy::Shared;
 use crate::worker::UNADMITTED_WINDOW;
@@ -52,13 +52,13 @@ impl Conduct {
         let windows = &self.shared.full_windows;
         if windows.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok() {
             self.full_window.store(true, Ordering::Relaxed);
-            self.connection.set_receive_window(VarInt::from_u32(Limits::PUBLIC.connection_window));
+            self.connection.set_receive_window(Limits::PUBLIC.connection_window);
         }
     }
 
     fn narrow(&self) {
         if self.full_window.swap(false, Ordering::Relaxed) {
-            self.connection.set_receive_window(VarInt::from_u32(UNADMITTED_WINDOW));
+            self.connection.set_receive_window(UNADMITTED_WINDOW);
             self.shared.full_windows.fetch_sub(1, Ordering::Relaxed);
         }
     }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use quinn::Connection;
 use schleuse_admission::AdmissionKey;
 use schleuse_protocol::outer::{Admission, AdmissionRing};
 use schleuse_protocol::wire::hop::AdmissionKeyBytes;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::token::{Epoch, RouteToken};
 use schleuse_transport::clock::Clock;
+use schleuse_transport::net::Connection;
 use tokio::sync::watch;
 
 use crate::config::InnerPeer;

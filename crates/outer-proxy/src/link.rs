@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use quinn::{Connection, ConnectionError, Endpoint, SendStream};
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::backoff::Backoff;
 use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
+use schleuse_transport::net::{Connection, ConnectionError, Endpoint, SendStream};
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::{peer_fingerprint, server_name};
 

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::RecvStream;
 use schleuse_protocol::outer::{OuterAction, OuterStream};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop};
 use schleuse_transport::endpoint::StreamSlot;
+use schleuse_transport::net::RecvStream;
 use schleuse_transport::relay::{Side, Standstill};
 
 use crate::conduct::{AdmittedStream, Conduct};

@@ -3,12 +3,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Endpoint, ServerConfig};
 use schleuse_transport::endpoint::{self, BindError, Limits, RateLimit, dial_only};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::listeners::{self, Listeners};
+use schleuse_transport::net::{ClientConfig, Endpoint, ServerConfig};
 use schleuse_transport::shutdown::Shutdown;
+use schleuse_transport::tls::{ClientTls, ServerTls};
 
 use crate::config::Settings;
 use crate::inners::Inners;
@@ -34,11 +34,11 @@ pub(crate) struct Worker {
     pub(crate) shutdown: Shutdown,
 }
 
-pub(crate) fn server_config(settings: &Settings, tls: QuicServerConfig) -> ServerConfig {
+pub(crate) fn server_config(settings: &Settings, tls: ServerTls) -> ServerConfig {
     endpoint::server_config(tls, &sender_limits(settings))
 }
 
-pub(crate) fn client_config(tls: QuicClientConfig) -> ClientConfig {
+pub(crate) fn client_config(tls: ClientTls) -> ClientConfig {
     // An inner proxy opens no streams here.
     endpoint::client_config(tls, &Limits { first_streams: 0, max_streams: 0, ..Limits::LINK })
 }

@@ -10,7 +10,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOffice, OfficeToInner};
@@ -20,6 +19,10 @@ use schleuse_transport::backoff::Backoff;
 use schleuse_transport::endpoint::{self, Limits, StreamBudget};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::framed::{self, Frames};
+use schleuse_transport::net::{
+    Code, ConnectError, Connection, ConnectionError, Endpoint, RecvStream, SendStream, WriteError,
+};
+use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::{self, Identity, Roots};
 use tokio::sync::Notify;
 
@@ -36,7 +39,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 /// A connection that lived so long was a success.
 const STABLE: Duration = Duration::from_secs(10);
 /// Code with which a connection is closed: nothing is wrong.
-const CLOSED: VarInt = VarInt::from_u32(0);
+const CLOSED: Code = Code::NONE;
 
 /// What inner proxies may send us at a time: enough for the fastest disk, and little memory when the disk is slow.
 const LINK_LIMITS: Limits = Limits { connection_window: 4 * 1024 * 1024, max_streams: 1024, ..Limits::LINK };
@@ -90,9 +93,9 @@ enum DialError {
     #[error("its address has no entry in the name service")]
     NoAddress,
     #[error("it cannot be dialled: {0}")]
-    Connect(#[from] quinn::ConnectError),
+    Connect(#[from] ConnectError),
     #[error("{0}")]
-    Connection(#[from] quinn::ConnectionError),
+    Connection(#[from] ConnectionError),
     #[error("no answer within {} seconds", HEADER_TIMEOUT.as_secs())]
     TimedOut,
     #[error(
@@ -100,7 +103,7 @@ enum DialError {
     )]
     WrongKey,
     #[error("the control stream failed: {0}")]
-    Control(#[from] quinn::WriteError),
+    Control(#[from] WriteError),
 }
 
 async fn dial(core: &Arc<Core>, endpoint: &Endpoint, inner: &InnerAddress) -> Result<Link, DialError> {
@@ -135,7 +138,7 @@ struct Link {
 #[derive(Debug, thiserror::Error)]
 enum End {
     #[error("the connection is lost: {0}")]
-    Lost(#[from] quinn::ConnectionError),
+    Lost(#[from] ConnectionError),
     #[error("the inner proxy drains; running streams go on")]
     Drained,
     #[error("this daemon stops")]
@@ -244,11 +247,7 @@ async fn accept(core: Arc<Core>, connection: Connection) {
 }
 
 fn refuse(mut send: SendStream, mut recv: RecvStream) {
-    let code = reset_code(StreamRefusal::Unavailable);
+    let code = refusal_code(StreamRefusal::Unavailable);
     let _ = send.reset(code);
     let _ = recv.stop(code);
-}
-
-fn reset_code(refusal: StreamRefusal) -> VarInt {
-    VarInt::from_u64(refusal.code()).expect("the codes are small numbers")
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use quinn::{Endpoint, VarInt};
 use schleuse_directory::Role;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
@@ -11,6 +10,7 @@ use schleuse_seal::{Office, SigningKey, system_rng};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::config::named;
 use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::net::{Code, Endpoint};
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::tls::{Identity, Roots};
@@ -292,7 +292,7 @@ impl Handle {
         if !in_time {
             tracing::warn!("running uploads were cut off; their senders resume them later");
         }
-        self.endpoint.close(VarInt::from_u32(0), b"");
+        self.endpoint.close(Code::NONE, b"");
         self.endpoint.wait_idle().await;
         self.core.store.close().await;
         for socket in &self.sockets {

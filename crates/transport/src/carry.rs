@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::{Connection, RecvStream, WriteError};
 use schleuse_protocol::hop::{HopStream, Judge};
 use schleuse_protocol::limits::MAX_HEADER;
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
@@ -13,6 +12,7 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 
 use crate::clock::Clock;
 use crate::framed::write;
+use crate::net::{Connection, RecvStream, WriteError};
 use crate::relay::{Side, Standstill, relay_unless_full};
 use crate::shutdown::Shutdown;
 
@@ -50,8 +50,8 @@ pub async fn header<J: Judge>(mut machine: HopStream<J>, recv: &mut RecvStream, 
             return action;
         }
         tokio::select! {
-            chunk = recv.read_chunk(MAX_HEADER, true) => match chunk {
-                Ok(Some(chunk)) => machine.handle_header(&chunk.bytes, clock.now()),
+            chunk = recv.read_chunk(MAX_HEADER) => match chunk {
+                Ok(Some(chunk)) => machine.handle_header(&chunk, clock.now()),
                 Ok(None) | Err(_) => machine.handle_lost(clock.now()),
             },
             () = clock.sleep_until_some(machine.poll_timeout()) => machine.handle_timeout(clock.now()),

@@ -15,11 +15,10 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{
-    ClientConfig, Endpoint, EndpointConfig, NoneTokenLog, NoneTokenStore, ServerConfig, ValidationTokenConfig,
-};
+use quinn::{EndpointConfig, NoneTokenLog, NoneTokenStore, ValidationTokenConfig};
 
+use crate::net::{ClientConfig, Endpoint, ServerConfig};
+use crate::tls::{ClientTls, ServerTls};
 use driver::Driver;
 use limits::LARGEST_DATAGRAM;
 
@@ -39,8 +38,8 @@ const INCOMING_BUFFER: u64 = 8 * 1024;
 const INCOMING_BUFFER_TOTAL: u64 = 1024 * 1024;
 
 /// The listening configuration; share it between the endpoints of all cores.
-pub fn server_config(tls: QuicServerConfig, limits: &Limits) -> ServerConfig {
-    let mut config = ServerConfig::with_crypto(Arc::new(tls));
+pub fn server_config(tls: ServerTls, limits: &Limits) -> ServerConfig {
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls.quic));
     // An address-validation token would link an anonymous sender's connections. (Retry tokens are another thing.)
     let mut tokens = ValidationTokenConfig::default();
     tokens.sent(0).log(Arc::new(NoneTokenLog));
@@ -50,14 +49,14 @@ pub fn server_config(tls: QuicServerConfig, limits: &Limits) -> ServerConfig {
         .max_incoming(MAX_INCOMING)
         .incoming_buffer_size(INCOMING_BUFFER)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL);
-    config
+    config.into()
 }
 
 /// The dialling configuration.
-pub fn client_config(tls: QuicClientConfig, limits: &Limits) -> ClientConfig {
-    let mut config = ClientConfig::new(Arc::new(tls));
+pub fn client_config(tls: ClientTls, limits: &Limits) -> ClientConfig {
+    let mut config = quinn::ClientConfig::new(Arc::new(tls.quic));
     config.transport_config(Arc::new(limits.transport())).token_store(Arc::new(NoneTokenStore));
-    config
+    config.into()
 }
 
 /// An endpoint that listens and can dial, on a bound socket. Must be called inside a tokio runtime.
@@ -65,7 +64,8 @@ pub fn client_config(tls: QuicClientConfig, limits: &Limits) -> ClientConfig {
 /// # Errors
 /// The socket cannot be registered with the runtime.
 pub fn listen(socket: UdpSocket, keys: &EndpointKeys, config: ServerConfig) -> io::Result<Endpoint> {
-    Endpoint::new(sized(keys.endpoint_config()), Some(config), socket, Arc::new(Driver))
+    let endpoint = quinn::Endpoint::new(sized(keys.endpoint_config()), Some(config.quic), socket, Arc::new(Driver))?;
+    Ok(endpoint.into())
 }
 
 /// An endpoint that only dials, from any free port at `local`. Must be called inside a tokio runtime.
@@ -76,10 +76,10 @@ pub fn dial_only(local: SocketAddr, config: ClientConfig) -> Result<Endpoint, Bi
     let mut sockets = bind(local, std::num::NonZeroUsize::MIN)?;
     let socket = sockets.pop().ok_or_else(|| BindError::io(local, io::ErrorKind::NotFound.into()))?;
     let config_of_endpoint = sized(EndpointConfig::default());
-    let mut endpoint = Endpoint::new(config_of_endpoint, None, socket, Arc::new(Driver))
+    let mut endpoint = quinn::Endpoint::new(config_of_endpoint, None, socket, Arc::new(Driver))
         .map_err(|error| BindError::io(local, error))?;
-    endpoint.set_default_client_config(config);
-    Ok(endpoint)
+    endpoint.set_default_client_config(config.quic);
+    Ok(endpoint.into())
 }
 
 /// Every endpoint takes the datagrams of a link.

@@ -1,14 +1,15 @@
-//! Frames of the protocol on quinn streams.
+//! Frames of the protocol on streams.
 //!
-//! Mind that quinn *finishes* a [`SendStream`] that is dropped: to the peer this looks like a proper end. Whoever gives
+//! Mind that a [`SendStream`] that is dropped is *finished*: to the peer this looks like a proper end. Whoever gives
 //! up halfway must call `reset` first; [`relay`](crate::relay) does.
 
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use quinn::{ReadError, RecvStream, SendStream, WriteError};
 use schleuse_protocol::wire::frame::{Frame, FrameError, FrameReader, FrameType, encode_frame};
 use schleuse_protocol::wire::{Wire, WireError};
+
+use crate::net::{Code, ReadError, RecvStream, SendStream, WriteError};
 
 /// The receiving half of a stream, cut into frames. Holds at most one frame and one chunk.
 pub struct Frames {
@@ -38,8 +39,8 @@ impl Frames {
             if frame.is_some() {
                 return Ok(frame);
             }
-            match self.recv.read_chunk(usize::MAX, true).await? {
-                Some(chunk) => self.chunk = chunk.bytes,
+            match self.recv.read_chunk(usize::MAX).await? {
+                Some(chunk) => self.chunk = chunk,
                 None if self.reader.is_at_boundary() => return Ok(None),
                 None => return Err(ReadFrameError::Truncated),
             }
@@ -119,7 +120,7 @@ pub enum ReadFrameError {
 
 impl ReadFrameError {
     /// The code, if the peer reset the stream.
-    pub fn reset_code(&self) -> Option<quinn::VarInt> {
+    pub fn reset_code(&self) -> Option<Code> {
         match self {
             Self::Read(ReadError::Reset(code)) => Some(*code),
             _ => None,
@@ -129,12 +130,12 @@ impl ReadFrameError {
 
 #[cfg(test)]
 mod tests {
-    use quinn::{Connection, Endpoint, VarInt};
     use schleuse_protocol::wire::frame::encode_raw;
     use schleuse_protocol::wire::hop::{InnerToOffice, OuterToInner};
 
     use super::*;
     use crate::endpoint::Limits;
+    use crate::net::{Connection, Endpoint};
     use crate::testing::{Ca, connect, dialler, soon};
     use crate::tls::Peers;
 
@@ -231,8 +232,8 @@ mod tests {
         write_message(&mut send, FrameType::Control, &InnerToOffice::Drain).await.unwrap();
         let other = frames.expect::<OuterToInner>(FrameType::Hello, timeout).await.unwrap_err();
         assert!(matches!(other, ReadFrameError::Unexpected { found: FrameType::Control, .. }), "{other}");
-        send.reset(VarInt::from_u32(77)).unwrap();
+        send.reset(Code::from_u32(77)).unwrap();
         let reset = soon(frames.next()).await.unwrap_err();
-        assert_eq!(reset.reset_code(), Some(VarInt::from_u32(77)));
+        assert_eq!(reset.reset_code(), Some(Code::from_u32(77)));
     }
 }

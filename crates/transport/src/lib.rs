@@ -1,7 +1,7 @@
 //! What the two proxies, the receiver and the client share to reach each other: QUIC, TLS, time, start and stop.
 //!
 //! **What it is.** The first crate of the workspace that does I/O. It turns files into TLS configurations ([`tls`]),
-//! builds endpoints whose limits are safe to face the internet ([`endpoint`]), reads and writes the protocol's frames
+//! builds endpoints whose limits are safe to face the internet ([`endpoint`]), hides what carries a connection ([`net`]), reads and writes the protocol's frames
 //! on streams ([`framed`]), copies one stream to another without holding more than a window ([`relay`]), and carries
 //! what every daemon needs around that: the clock, shutdown, runtimes, logs, configuration files and exit codes.
 //!
@@ -21,6 +21,7 @@ pub mod endpoint;
 pub mod exit;
 pub mod framed;
 pub mod listeners;
+pub mod net;
 pub mod relay;
 pub mod runtime;
 pub mod seats;

@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use quinn::{Endpoint, ServerConfig};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::endpoint::{BindError, EndpointKeys, Gate, GateLimits, Handshake, RateLimit, bind, listen};
 use crate::exit::{self, AppError};
+use crate::net::{Endpoint, ServerConfig};
 use crate::relay::refusal_code;
 use crate::secret::SecretKey;
 use crate::shutdown::Shutdown;

@@ -7,16 +7,16 @@
 //!   or a lost connection ends both directions. Only the codes of the protocol are passed on; anything else is told as
 //!   [`StreamRefusal::Unavailable`]. A stop reaches a silent source within a second; a reset waits while the sink stalls.
 //! * Nothing lingers: [`Relay`] says when a standstill has lasted too long.
-//! * Dropping the future aborts both directions. (quinn by itself would *finish* them, which looks like a proper end.)
+//! * Dropping the future aborts both directions. (Dropped streams would be *finished*, which looks like a proper end.)
 
 mod flow;
 mod standstill;
 
-use quinn::{RecvStream, SendStream, VarInt};
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 
 use crate::clock::Clock;
+use crate::net::{Code, RecvStream, SendStream};
 use flow::{Flow, Shared};
 
 pub use flow::CHUNKS;
@@ -41,15 +41,15 @@ impl Side {
 }
 
 impl From<(SendStream, RecvStream)> for Side {
-    /// In the order in which quinn opens and accepts.
+    /// In the order in which connections open and accept.
     fn from((send, recv): (SendStream, RecvStream)) -> Self {
         Self { send, recv }
     }
 }
 
 /// The code of resets and stops that tell a refusal.
-pub fn refusal_code(refusal: StreamRefusal) -> VarInt {
-    VarInt::from_u64(refusal.code()).expect("the codes of the protocol are small")
+pub fn refusal_code(refusal: StreamRefusal) -> Code {
+    Code::from_u64(refusal.code()).expect("the codes of the protocol are small")
 }
 
 /// Joins two streams until both directions have ended and what was sent has been acknowledged; keeps `machine` told.

@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use quinn::{ClientConfig, Connection, Endpoint};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use crate::clock::Clock;
 use crate::endpoint::{self, EndpointKeys, Gate, GateLimits, Limits};
+use crate::net::{ClientConfig, Connection, Endpoint};
 use crate::secret::SecretKey;
 use crate::tls::{self, Identity, Peers, Roots};
 

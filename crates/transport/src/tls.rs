@@ -41,28 +41,56 @@ pub enum Peers {
     Members(Roots),
 }
 
+/// TLS of a listening side.
+pub struct ServerTls {
+    pub(crate) quic: QuicServerConfig,
+}
+
+/// TLS of a dialling side.
+pub struct ClientTls {
+    pub(crate) quic: QuicClientConfig,
+}
+
+impl From<ServerTls> for QuicServerConfig {
+    fn from(tls: ServerTls) -> Self {
+        tls.quic
+    }
+}
+
+impl From<ClientTls> for QuicClientConfig {
+    fn from(tls: ClientTls) -> Self {
+        tls.quic
+    }
+}
+
+impl From<QuicClientConfig> for ClientTls {
+    fn from(quic: QuicClientConfig) -> Self {
+        Self { quic }
+    }
+}
+
 /// The listening side of a hop.
 ///
 /// # Errors
 /// Certificate and key do not belong together, or the roots are empty.
-pub fn server(identity: &Identity, peers: &Peers) -> Result<QuicServerConfig, TlsError> {
-    Ok(QuicServerConfig::try_from(server_tls(identity, peers)?)?)
+pub fn server(identity: &Identity, peers: &Peers) -> Result<ServerTls, TlsError> {
+    Ok(ServerTls { quic: server_tls(identity, peers)?.try_into()? })
 }
 
 /// A sender's side of the hop to an outer proxy: without certificate.
 ///
 /// # Errors
 /// The roots are unusable.
-pub fn sender(roots: &Roots) -> Result<QuicClientConfig, TlsError> {
-    Ok(QuicClientConfig::try_from(client_tls(roots, None)?)?)
+pub fn sender(roots: &Roots) -> Result<ClientTls, TlsError> {
+    Ok(ClientTls { quic: client_tls(roots, None)?.try_into()? })
 }
 
 /// The dialling side of a link between members.
 ///
 /// # Errors
 /// Certificate and key do not belong together, or the roots are unusable.
-pub fn link(roots: &Roots, identity: &Identity) -> Result<QuicClientConfig, TlsError> {
-    Ok(QuicClientConfig::try_from(client_tls(roots, Some(identity))?)?)
+pub fn link(roots: &Roots, identity: &Identity) -> Result<ClientTls, TlsError> {
+    Ok(ClientTls { quic: client_tls(roots, Some(identity))?.try_into()? })
 }
 
 /// Why a TLS configuration could not be built.

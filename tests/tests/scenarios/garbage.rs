@@ -29,6 +29,7 @@ use schleuse_tests::wire::{
 };
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{Limits, client_config};
+use schleuse_transport::net::ClientConfig;
 use schleuse_transport::tls;
 
 use crate::REFUSED;
@@ -113,15 +114,15 @@ fn random_bytes_on_the_local_api(network: &Network, rng: &mut StdRng) {
 }
 
 /// A dialling configuration with another protocol name than ours.
-fn wrong_alpn(network: &Network, member: Option<&TestMember>) -> quinn::ClientConfig {
+fn wrong_alpn(network: &Network, member: Option<&TestMember>) -> ClientConfig {
     let mut config = plain_tls(network, member);
     config.alpn_protocols = vec![b"h3".to_vec()];
     quic(config)
 }
 
-fn quic(config: rustls::ClientConfig) -> quinn::ClientConfig {
+fn quic(config: rustls::ClientConfig) -> ClientConfig {
     let quic = quinn::crypto::rustls::QuicClientConfig::try_from(config).unwrap();
-    client_config(quic, &Limits::SENDER)
+    client_config(quic.into(), &Limits::SENDER)
 }
 
 fn plain_tls(network: &Network, member: Option<&TestMember>) -> rustls::ClientConfig {
@@ -146,7 +147,7 @@ fn plain_tls(network: &Network, member: Option<&TestMember>) -> rustls::ClientCo
 
 /// Dials, and if the handshake works says hello: whether the other side refuses that, within a time that is longer than it
 /// takes to close a connection and much shorter than the header timeout.
-fn is_refused(network: &Network, address: SocketAddr, name: &'static str, config: quinn::ClientConfig) -> bool {
+fn is_refused(network: &Network, address: SocketAddr, name: &'static str, config: ClientConfig) -> bool {
     network.background().run(async move {
         let Ok(dialled) = dial(address, name, config).await else { return true };
         let Ok((mut send, mut recv)) = dialled.connection.open_bi().await else { return true };

@@ -31,7 +31,7 @@ fn proxies_with_110_offices_and_50_vendors_stay_small() {
         println!("{} with 110 offices and 50 vendors: {resident} KiB", proxy.name());
         assert!(resident < BOUND_KIB, "{} takes {resident} KiB", proxy.name());
     }
-    let alive = |connection: &quinn::Connection| connection.close_reason().is_none();
+    let alive = |connection: &schleuse_transport::net::Connection| connection.close_reason().is_none();
     assert!(offices.iter().all(|(office, tokens)| alive(&office.connection) && tokens.len() == 48));
     assert!(vendors.iter().all(|vendor| alive(&vendor.connection)));
 }

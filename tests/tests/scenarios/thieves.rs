@@ -3,13 +3,13 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use quinn::{RecvStream, SendStream};
 use schleuse_protocol::limits::HEADER_TIMEOUT;
 use schleuse_protocol::wire::reply::{Reason, Reply};
 use schleuse_tests::network::Network;
 use schleuse_tests::sealed::{Declared, Sealed, open};
 use schleuse_tests::wait::{SOON, until_true};
 use schleuse_tests::wire::{Dialled, Outcome, dial_as_sender, encode_all, outcome};
+use schleuse_transport::net::{RecvStream, SendStream};
 use serde_json::json;
 
 /// As many streams as one connection and one token may have.

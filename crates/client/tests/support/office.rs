@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
-use quinn::{RecvStream, SendStream, VarInt};
 use schleuse_client::{SigningKey, Ticket};
 use schleuse_protocol::channel::{OfficeChannel, OfficeSeal};
 use schleuse_protocol::limits::VERSION;
@@ -17,6 +16,7 @@ use schleuse_protocol::wire::token::RouteNonce;
 use schleuse_seal::{Connection, Office, SegmentOpener, StorageKey, TicketKeys, system_rng};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::framed::Frames;
+use schleuse_transport::net::{Code, RecvStream, SendStream, WriteError};
 
 use super::outer::Act;
 
@@ -82,7 +82,7 @@ impl FakeOffice {
         let Ok(Some(open)) = frames.next().await else { return };
         let open: Open = open.decode().expect("the first frame is Open");
         let reset = |send: &mut SendStream, code: u64| {
-            let _ = send.reset(VarInt::from_u64(code).expect("a small code"));
+            let _ = send.reset(Code::from_u64(code).expect("a small code"));
         };
         if let Act::Reset(refusal) = act {
             return reset(&mut send, refusal.code());
@@ -162,7 +162,7 @@ impl FakeOffice {
             here += 1;
             let _ = reply(&mut channel, &mut send, &Reply::Progress { stored: position + 1 }).await;
             if matches!(act, Act::CutAfter(segments) if here >= segments) {
-                let _ = send.reset(VarInt::from_u64(StreamRefusal::Unavailable.code()).expect("a small code"));
+                let _ = send.reset(Code::from_u64(StreamRefusal::Unavailable.code()).expect("a small code"));
                 return;
             }
         }
@@ -214,7 +214,7 @@ impl FakeOffice {
     }
 }
 
-async fn reply(channel: &mut Connection, send: &mut SendStream, reply: &Reply) -> Result<(), quinn::WriteError> {
+async fn reply(channel: &mut Connection, send: &mut SendStream, reply: &Reply) -> Result<(), WriteError> {
     let sealed = channel.seal_reply(reply);
     send.write_all(&encode_raw(FrameType::Reply, &[&sealed])).await
 }

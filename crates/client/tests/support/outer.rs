@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use quinn::Endpoint;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_transport::endpoint::{EndpointKeys, Limits, bind, listen, server_config};
+use schleuse_transport::net::Endpoint;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{Identity, Peers, server};
 

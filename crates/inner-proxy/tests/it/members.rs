@@ -5,6 +5,7 @@ use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::wire::hop::{InnerToOffice, OfficeToInner, OuterToInner};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
+use schleuse_transport::net::ConnectionError;
 use schleuse_transport::tls::{self, server_name};
 
 use crate::peers::soon;
@@ -30,8 +31,8 @@ async fn a_vendor_is_turned_away_although_its_certificate_is_valid() {
     let connection = connect(&network.members.pki, "vendor-1", network.address()).await.unwrap();
     let closed = soon(connection.closed()).await;
     assert!(
-        matches!(&closed, quinn::ConnectionError::ApplicationClosed(close)
-        if close.error_code.into_inner() == StreamRefusal::Refused.code()),
+        matches!(&closed, ConnectionError::ApplicationClosed(code)
+        if code.into_inner() == StreamRefusal::Refused.code()),
         "{closed}"
     );
 }
@@ -43,7 +44,7 @@ async fn a_certificate_that_is_not_in_the_directory_is_turned_away() {
     network.members.pki.issue("ga-koeln");
     let link = connect(&network.members.pki, "ga-koeln", network.address()).await.unwrap();
     let closed = soon(link.closed()).await;
-    assert!(matches!(closed, quinn::ConnectionError::ApplicationClosed(_)), "{closed}");
+    assert!(matches!(closed, ConnectionError::ApplicationClosed(_)), "{closed}");
 }
 
 #[tokio::test]
@@ -78,7 +79,7 @@ async fn without_a_certificate_of_the_network_there_is_no_connection() {
         // The client may finish its half before the proxy has refused the certificate.
         if let Ok(connection) = soon(connecting).await {
             let closed = soon(connection.closed()).await;
-            assert!(!matches!(closed, quinn::ConnectionError::ApplicationClosed(_)), "TLS itself refuses: {closed}");
+            assert!(!matches!(closed, ConnectionError::ApplicationClosed(_)), "TLS itself refuses: {closed}");
         }
     }
 }

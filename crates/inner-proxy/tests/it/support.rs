@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use schleuse_directory::{Directory, Hex, Member, Role, RootKeys, SignedDirectory};
 use schleuse_inner_proxy::{Config, Handle, StreamRecord, start};
 use schleuse_protocol::limits::{EPOCH, VERSION};
@@ -18,6 +17,7 @@ use schleuse_seal::SigningKey;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::framed::{Frames, write_message};
+use schleuse_transport::net::{Connection, ConnectionError, RecvStream, SendStream};
 use schleuse_transport::tls::{self, Fingerprint, server_name};
 use tokio::sync::mpsc;
 
@@ -169,7 +169,7 @@ impl Link {
     /// Waits until the proxy closes the connection, and returns how.
     pub(crate) async fn turned_away(&self) -> StreamRefusal {
         match soon(self.connection.closed()).await {
-            ConnectionError::ApplicationClosed(close) => StreamRefusal::from_code(close.error_code.into_inner()),
+            ConnectionError::ApplicationClosed(code) => StreamRefusal::from_code(code.into_inner()),
             other => panic!("expected to be turned away, got {other}"),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use quinn::ConnectionError;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::net::ConnectionError;
 
 use crate::peers::{carry_100_mib, deliver, soon};
 use crate::process::{Daemon, free_address};

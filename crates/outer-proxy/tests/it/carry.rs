@@ -4,6 +4,7 @@ use schleuse_outer_proxy::Ending;
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::Epoch;
+use schleuse_transport::net::Code;
 
 use crate::peers::{deliver, id, refusal, soon, stream};
 use crate::support::{Network, connect, keys_of, token};
@@ -111,7 +112,7 @@ async fn a_sender_that_vanishes_takes_its_stream_with_it() {
     let sender = soon(connect(&network.pki, network.outer.addresses()[0])).await;
     let (_send, _recv) = stream(&sender, &network.open(), b"half").await;
     let (_, _reply, mut carried) = network.link.stream().await;
-    sender.close(quinn::VarInt::from_u32(0), b"");
+    sender.close(Code::NONE, b"");
     assert!(soon(carried.read_to_end(100)).await.is_err(), "an abort is no end");
     assert_eq!(network.record().await.ending, Ending::Broken);
 }

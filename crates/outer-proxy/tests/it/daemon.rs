@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use quinn::ConnectionError;
 use schleuse_outer_proxy::{Config, Ending, start};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::exit;
+use schleuse_transport::net::ConnectionError;
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::EXAMPLE_MARKER_FILE;
 
@@ -42,8 +42,8 @@ async fn a_drain_lets_running_streams_finish_and_takes_no_new_ones() {
     deliver((send, recv), (reply, carried), b"before after").await;
     soon(network.outer.finished()).await.unwrap();
     match soon(network.sender.closed()).await {
-        ConnectionError::ApplicationClosed(close) => {
-            assert_eq!(close.error_code, refusal_code(StreamRefusal::Unavailable));
+        ConnectionError::ApplicationClosed(code) => {
+            assert_eq!(code, refusal_code(StreamRefusal::Unavailable));
         }
         other => panic!("expected a close, got {other}"),
     }

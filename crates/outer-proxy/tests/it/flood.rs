@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use quinn::{Connection, Endpoint};
 use schleuse_outer_proxy::{Config, Handle, start};
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::Open;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
+use schleuse_transport::net::{Connection, Endpoint};
 use schleuse_transport::tls::{self, server_name};
 use tokio::net::UdpSocket;
 
@@ -156,6 +156,6 @@ async fn squat(connection: Connection, forged: Open) {
     while let Ok((mut send, mut recv)) = connection.open_bi().await {
         // Both fail when the stream is refused, as it should be.
         let _ = send.write_all(&encode_frame(FrameType::Open, &forged)).await;
-        let _ = recv.read_chunk(1, true).await;
+        let _ = recv.read_chunk(1).await;
     }
 }

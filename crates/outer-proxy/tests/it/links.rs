@@ -1,9 +1,9 @@
 //! The links to inner proxies: made, kept, lost, made again.
 
-use quinn::ConnectionError;
 use schleuse_outer_proxy::{Config, start};
 use schleuse_protocol::wire::hop::InnerToOuter;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::net::ConnectionError;
 use schleuse_transport::relay::refusal_code;
 
 use crate::peers::{deliver, refusal, soon, stream};
@@ -42,8 +42,8 @@ async fn another_key_than_the_configured_one_is_refused_before_a_word_is_said() 
     let _outer = start(Config::load(&config).unwrap(), None).unwrap();
     let connection = soon(impostor.accept_connection()).await;
     match soon(connection.accept_bi()).await {
-        Err(ConnectionError::ApplicationClosed(close)) => {
-            assert_eq!(close.error_code, refusal_code(StreamRefusal::Refused));
+        Err(ConnectionError::ApplicationClosed(code)) => {
+            assert_eq!(code, refusal_code(StreamRefusal::Refused));
         }
         other => panic!("expected the proxy to leave, got {other:?}"),
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use quinn::{Connection, ReadError, RecvStream, SendStream};
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::frame::{FRAME_HEAD, FrameReader, FrameType, encode_frame};
 use schleuse_protocol::wire::hop::Open;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::net::{Connection, ReadError, RecvStream, SendStream};
 use schleuse_transport::relay::refusal_code;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ pub(crate) async fn stream(connection: &Connection, header: &Open, rest: &[u8]) 
 
 /// How the proxy refused the stream.
 pub(crate) async fn refusal(recv: &mut RecvStream) -> StreamRefusal {
-    match soon(recv.read_chunk(1, true)).await {
+    match soon(recv.read_chunk(1)).await {
         Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Refused) => StreamRefusal::Refused,
         Err(ReadError::Reset(code)) if code == refusal_code(StreamRefusal::Unavailable) => StreamRefusal::Unavailable,
         other => panic!("expected a refusal, got {other:?}"),
@@ -71,8 +71,8 @@ pub(crate) async fn carry_100_mib(mut send: SendStream, mut far: RecvStream) {
         },
         async {
             let mut total = 0;
-            while let Some(chunk) = far.read_chunk(usize::MAX, true).await.expect("it is carried") {
-                total += chunk.bytes.len();
+            while let Some(chunk) = far.read_chunk(usize::MAX).await.expect("it is carried") {
+                total += chunk.len();
             }
             total
         },

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 
-use quinn::{Connection, ConnectionError, Endpoint, Incoming, RecvStream, SendStream, VarInt};
 use schleuse_admission::AdmissionKey;
 use schleuse_outer_proxy::{Config, Handle, StreamRecord, start};
 use schleuse_protocol::limits::VERSION;
@@ -14,6 +13,7 @@ use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{EndpointKeys, Limits, client_config, dial_only, listen, server_config};
 use schleuse_transport::framed::{Frames, write_message};
+use schleuse_transport::net::{Code, Connection, ConnectionError, Endpoint, Incoming, RecvStream, SendStream};
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{self, Peers, server_name};
 use tokio::sync::mpsc;
@@ -135,7 +135,7 @@ impl FakeInner {
     /// Vanishes from its address.
     pub(crate) async fn close(self) {
         let Self { endpoint, address, .. } = self;
-        endpoint.close(VarInt::from_u32(0), b"");
+        endpoint.close(Code::NONE, b"");
         endpoint.wait_idle().await;
         drop(endpoint);
         // quinn lets go of the socket a little later, in a task of its own.

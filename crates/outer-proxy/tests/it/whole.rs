@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quinn::Connection;
+use schleuse_transport::net::{Connection, ConnectionError, RecvStream, SendStream};
 
 use crate::peers::{carry_100_mib, deliver, soon, stream};
 use crate::pki::Pki;
@@ -33,15 +33,13 @@ pub(crate) async fn whole() -> Whole {
 }
 
 /// A sender whose stream is carried: the daemon has the admission keys now.
-async fn carried(
-    whole: &Whole,
-) -> (Connection, (quinn::SendStream, quinn::RecvStream), (quinn::SendStream, quinn::RecvStream)) {
+async fn carried(whole: &Whole) -> (Connection, (SendStream, RecvStream), (SendStream, RecvStream)) {
     let sender = soon(try_connect(&whole.pki, whole.address)).await.expect("the daemon answers");
     loop {
         let (send, mut recv) = stream(&sender, &whole.inner.open(), b"").await;
         tokio::select! {
             (_, reply, carried) = whole.link.stream() => return (sender, (send, recv), (reply, carried)),
-            refused = recv.read_chunk(1, true) => assert!(refused.is_err()),
+            refused = recv.read_chunk(1) => assert!(refused.is_err()),
         }
     }
 }
@@ -114,5 +112,5 @@ async fn a_killed_proxy_is_recognised_when_it_is_back() {
     if let Ok((mut send, _recv)) = sender.open_bi().await {
         let _ = send.write_all(b"x").await;
     }
-    assert!(matches!(soon(sender.closed()).await, quinn::ConnectionError::Reset));
+    assert!(matches!(soon(sender.closed()).await, ConnectionError::Reset));
 }

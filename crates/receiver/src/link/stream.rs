@@ -9,18 +9,18 @@ mod ticket;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quinn::{RecvStream, SendStream, VarInt};
 use schleuse_protocol::limits::IDLE_TIMEOUT;
 use schleuse_protocol::office::{OfficeAction, OfficeStream};
 use schleuse_protocol::time::Now;
 use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_seal::Office;
+use schleuse_transport::net::{Code, RecvStream, SendStream};
+use schleuse_transport::relay::refusal_code;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::arrivals::Arrival;
 use super::lease::{Lease, Moment};
-use super::reset_code;
 use super::writes::{Answered, Kind, Writes};
 use crate::core::Core;
 use crate::crash;
@@ -136,8 +136,8 @@ impl Stream {
             answers = writes.answer(), if writes.has_answers_to_come() => Event::Answers(answers),
             () = superseded(lease.as_ref()) => Event::Superseded,
             () = core.shutdown.stopped() => Event::Lost,
-            chunk = recv.read_chunk(CHUNK, true), if machine.wants_data() => match chunk {
-                Ok(Some(chunk)) => Event::Data(chunk.bytes),
+            chunk = recv.read_chunk(CHUNK), if machine.wants_data() => match chunk {
+                Ok(Some(chunk)) => Event::Data(chunk),
                 Ok(None) => Event::End,
                 Err(_) => Event::Lost,
             },
@@ -197,11 +197,11 @@ impl Stream {
                 self.write().await;
                 self.answered_with.get_or_insert(LastWord::Refusal);
                 let _ = self.send.finish();
-                let _ = self.recv.stop(VarInt::from_u64(STOP_ENOUGH).expect("a small number"));
+                let _ = self.recv.stop(Code::from_u64(STOP_ENOUGH).expect("a small number"));
             }
             OfficeAction::Reset(refusal) => {
-                let _ = self.send.reset(reset_code(refusal));
-                let _ = self.recv.stop(reset_code(refusal));
+                let _ = self.send.reset(refusal_code(refusal));
+                let _ = self.recv.stop(refusal_code(refusal));
             }
             store => {
                 let Some(command) = self.command(store) else { return };
@@ -250,7 +250,7 @@ impl Stream {
             () = self.core.shutdown.stopped() => false,
         };
         if !written {
-            let _ = self.send.reset(reset_code(StreamRefusal::Unavailable));
+            let _ = self.send.reset(refusal_code(StreamRefusal::Unavailable));
             self.machine.handle_lost(self.now());
         }
     }

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use schleuse_directory::{Directory, Hex, Member, OrAny, Role, RootKeys, Rule, SignedDirectory};
 use schleuse_protocol::limits::VERSION;
@@ -25,6 +24,7 @@ use schleuse_transport::clock::Clock;
 use schleuse_transport::config::NamedFile;
 use schleuse_transport::endpoint::{self, EndpointKeys, Limits};
 use schleuse_transport::framed::{self, Frames};
+use schleuse_transport::net::{Code, Connection, Endpoint, RecvStream, SendStream};
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{self, Identity, Peers, Roots};
 use tokio::sync::watch;
@@ -277,13 +277,13 @@ impl Inner {
 
     /// Breaks every connection.
     pub(crate) async fn cut(&self) {
-        self.connection().await.close(0u32.into(), b"");
+        self.connection().await.close(Code::NONE, b"");
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.endpoint.close(0u32.into(), b"");
+        self.endpoint.close(Code::NONE, b"");
     }
 }
 

@@ -1,6 +1,6 @@
 //! A sender: the protocol's machine with the real seal, over the streams of the stand-in.
 
-use quinn::{ReadError, RecvStream, SendStream};
+use bytes::Bytes;
 use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
 use schleuse_protocol::sender::{SenderAction, SenderEvent, SenderFailure, SenderStream, Start};
 use schleuse_protocol::wire::frame::FrameReader;
@@ -10,6 +10,7 @@ use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_seal::{Sender, system_rng, verify_ticket};
+use schleuse_transport::net::{ReadError, RecvStream, SendStream};
 
 use crate::network::{Network, id, soon};
 
@@ -146,7 +147,7 @@ async fn drive(
             }
             continue;
         }
-        let read = recv.read_chunk(4096, true);
+        let read = recv.read_chunk(4096);
         if let Some(position) = machine.wanted() {
             // A reply that is there goes first: a refusal or progress must not wait for the end of the content.
             tokio::select! {
@@ -165,10 +166,10 @@ async fn drive(
     }
 }
 
-fn replied(machine: &mut SenderStream<Sender>, chunk: Result<Option<quinn::Chunk>, ReadError>, network: &Network) {
+fn replied(machine: &mut SenderStream<Sender>, chunk: Result<Option<Bytes>, ReadError>, network: &Network) {
     let now = network.clock.now();
     match chunk {
-        Ok(Some(chunk)) => machine.handle_reply(&chunk.bytes, now),
+        Ok(Some(chunk)) => machine.handle_reply(&chunk, now),
         Ok(None) => machine.handle_end(now),
         Err(ReadError::Reset(code)) => machine.handle_reset(code.into_inner(), now),
         Err(_) => machine.handle_lost(now),

@@ -1,10 +1,10 @@
 //! Two streams at a time: for one ticket, above the limit, and while the daemon drains.
 
-use quinn::ReadError;
 use schleuse_protocol::sender::{SenderEvent, SenderFailure};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_receiver::MintRequest;
+use schleuse_transport::net::ReadError;
 use tokio::sync::Notify;
 
 use crate::network::{Network, soon};
@@ -188,7 +188,7 @@ async fn silent_streams_keep_nobody_out() {
     for _ in 0..6 {
         silent.push(network.inner.stream(tickets[0].body().routes[0].token.nonce).await);
     }
-    let refused = soon(silent[5].1.read_chunk(1, true)).await;
+    let refused = soon(silent[5].1.read_chunk(1)).await;
     let unavailable = StreamRefusal::Unavailable.code();
     assert!(matches!(refused, Err(ReadError::Reset(code)) if code.into_inner() == unavailable), "{refused:?}");
     Attempt::new(&network, &tickets[1], &NAMELESS, content(100_000)).receipt().await;

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming};
 use schleuse_protocol::time::Millis;
 
 use super::rate::{RateLimit, RateLimiter};
 use crate::clock::Clock;
+use crate::net::{Connecting, Connection, ConnectionError, Endpoint, Incoming};
 
 /// What connection attempts may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,7 @@ impl Gate {
         match self.verdict(address, incoming.remote_address_validated(), self.clock.millis()) {
             Verdict::Begin => self.begin(incoming),
             Verdict::ProveAddress => {
-                // Fails only for a validated address, which gets no such verdict.
-                let _ = incoming.retry();
+                incoming.retry();
                 None
             }
             Verdict::Refuse => {

@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use quinn::{Connection, VarInt};
-
 use super::limits::Limits;
+use crate::net::Connection;
 
 /// Counts the streams that the peer has open and allows it more before it runs out.
 pub struct StreamBudget {
@@ -31,7 +30,7 @@ impl StreamBudget {
         let allowed = self.allowed.load(Ordering::Relaxed);
         if let Some(more) = raised(open, allowed, self.max) {
             self.allowed.store(more, Ordering::Relaxed);
-            self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(more));
+            self.connection.set_max_streams(more);
         }
         StreamSlot(self.open.clone())
     }

@@ -3,11 +3,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, ConnectionError, Endpoint};
 use tokio::runtime::Runtime;
 
 use super::*;
 use crate::clock::Clock;
+use crate::net::{Code, Connection, ConnectionError};
 use crate::secret::SecretKey;
 use crate::testing::{Ca, connect, dialler, open_gate, soon};
 use crate::tls::{self, Peers, server_name};
@@ -147,7 +147,7 @@ async fn a_closed_endpoint_ends_the_accepting() {
     let ca = Ca::new("net");
     let listener = ca.listener("outer-1", &Peers::Anonymous, &Limits::PUBLIC);
     let gate = open_gate();
-    let (accepted, ()) = tokio::join!(gate.accept(&listener), async { listener.close(0u32.into(), b"") });
+    let (accepted, ()) = tokio::join!(gate.accept(&listener), async { listener.close(Code::NONE, b"") });
     assert!(accepted.is_none());
 }
 
@@ -182,7 +182,7 @@ async fn streams_beyond_the_first_few_are_allowed_once_needed_and_not_beyond_the
     })
     .await;
     assert_eq!(budget.open(), 12);
-    client.close(0u32.into(), b"");
+    client.close(Code::NONE, b"");
     soon(accepting).await.unwrap();
     assert_eq!(budget.open(), 0);
 }
@@ -221,7 +221,8 @@ async fn several_cores_share_one_port() {
 async fn datagram_above(connection: &Connection, bytes: u16) -> u16 {
     soon(async {
         loop {
-            match connection.stats().path.current_mtu {
+            let Connection::Quic(quic) = connection;
+            match quic.stats().path.current_mtu {
                 now if now > bytes => return now,
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }

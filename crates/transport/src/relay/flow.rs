@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError, Written};
 use schleuse_protocol::limits::IDLE_TIMEOUT;
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
 use schleuse_protocol::wire::refusal::{STOP_ENOUGH, StreamRefusal};
@@ -13,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Standstill, refusal_code};
 use crate::clock::Clock;
+use crate::net::{Code, ReadError, RecvStream, SendStream, WriteError, Written};
 
 /// Most chunks that are between the two streams at any time.
 pub const CHUNKS: usize = 16;
@@ -56,8 +56,8 @@ impl<'a> Shared<'a> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn abort_code(&self) -> VarInt {
-        VarInt::from_u64(self.abort_code.load(Ordering::Relaxed)).unwrap_or(refusal_code(StreamRefusal::Unavailable))
+    fn abort_code(&self) -> Code {
+        Code::from_u64(self.abort_code.load(Ordering::Relaxed)).unwrap_or(refusal_code(StreamRefusal::Unavailable))
     }
 }
 
@@ -73,9 +73,9 @@ enum End {
     /// The source finished.
     Finished,
     /// The sink wants no more.
-    Stopped(VarInt),
+    Stopped(Code),
     /// The source was reset with a code, or a connection is lost: the whole relay ends.
-    Broken(Option<VarInt>),
+    Broken(Option<Code>),
 }
 
 /// The relay is to be given up; the machine knows.
@@ -148,7 +148,7 @@ impl<'a> Flow<'a> {
 
 /// protocol.md 9.1: what a proxy passes on. A code that the protocol does not have would tell something that nobody
 /// decided to tell: which program ended the stream, or 62 bits past the seal.
-fn outside(code: VarInt) -> VarInt {
+fn outside(code: Code) -> Code {
     match code.into_inner() {
         STOP_ENOUGH => code,
         other => refusal_code(StreamRefusal::from_code(other)),
@@ -178,7 +178,7 @@ impl Ends<'_> {
     }
 
     /// To the source it is a stop; a sink that stopped is answered with a reset (RFC 9000, 3.5).
-    fn abort(&mut self, code: VarInt) {
+    fn abort(&mut self, code: Code) {
         self.told = true;
         let _ = self.source.stop(code);
         let _ = self.sink.reset(code);

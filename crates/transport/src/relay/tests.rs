@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use quinn::{Endpoint, ReadError, VarInt, WriteError};
 use schleuse_protocol::limits::IDLE_TIMEOUT;
 use schleuse_protocol::time::{Millis, Now};
 use schleuse_protocol::wire::refusal::STOP_ENOUGH;
@@ -9,6 +8,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::endpoint::Limits;
+use crate::net::{Connection, Endpoint, ReadError, ReadToEndError, WriteError};
 use crate::testing::{Ca, connect, dialler, soon};
 use crate::tls::Peers;
 
@@ -18,9 +18,9 @@ struct Path {
     office: Side,
     /// Ends with what the machine says.
     relay: JoinHandle<(RelayEnd, u64, u64)>,
-    office_connection: quinn::Connection,
+    office_connection: Connection,
     /// Kept open, so that nothing but the relay ends the streams.
-    _open: (Vec<Endpoint>, [quinn::Connection; 4]),
+    _open: (Vec<Endpoint>, [Connection; 4]),
 }
 
 impl Path {
@@ -60,7 +60,7 @@ impl Path {
     }
 }
 
-fn unavailable() -> VarInt {
+fn unavailable() -> Code {
     refusal_code(StreamRefusal::Unavailable)
 }
 
@@ -111,7 +111,7 @@ async fn a_reset_is_passed_on_with_its_code_and_ends_both_directions() {
     let refused = refusal_code(StreamRefusal::Refused);
     office.send.reset(refused).unwrap();
     let error = soon(sender.recv.read_to_end(9)).await.unwrap_err();
-    assert!(matches!(error, quinn::ReadToEndError::Read(ReadError::Reset(code)) if code == refused), "{error}");
+    assert!(matches!(error, ReadToEndError::Read(ReadError::Reset(code)) if code == refused), "{error}");
     assert_eq!(soon(sender.send.stopped()).await, Ok(Some(refused)));
     assert!(matches!(soon(office.recv.read(&mut [0])).await, Err(ReadError::Reset(code)) if code == refused));
     assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed);
@@ -125,7 +125,7 @@ async fn a_reset_behind_a_stalled_receiver_is_passed_on_once_it_reads() {
     sender.send.reset(refusal_code(StreamRefusal::Refused)).unwrap();
     let end = soon(async {
         loop {
-            if let Err(error) = office.recv.read_chunk(usize::MAX, true).await {
+            if let Err(error) = office.recv.read_chunk(usize::MAX).await {
                 return error;
             }
         }
@@ -137,18 +137,18 @@ async fn a_reset_behind_a_stalled_receiver_is_passed_on_once_it_reads() {
 #[tokio::test]
 async fn codes_that_the_protocol_does_not_have_are_not_passed_on() {
     let Path { mut sender, mut office, relay, _open, .. } = Path::new().await;
-    office.recv.stop(VarInt::from_u32(78)).unwrap();
+    office.recv.stop(Code::from_u32(78)).unwrap();
     assert_eq!(soon(sender.send.stopped()).await, Ok(Some(unavailable())));
-    office.send.reset(VarInt::from_u32(77)).unwrap();
+    office.send.reset(Code::from_u32(77)).unwrap();
     let error = soon(sender.recv.read_to_end(9)).await.unwrap_err();
-    assert!(matches!(error, quinn::ReadToEndError::Read(ReadError::Reset(code)) if code == unavailable()), "{error}");
+    assert!(matches!(error, ReadToEndError::Read(ReadError::Reset(code)) if code == unavailable()), "{error}");
     assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed);
 }
 
 #[tokio::test]
 async fn a_stop_is_passed_on_while_the_source_is_silent_and_the_answer_still_comes() {
     let Path { mut sender, mut office, relay, _open, .. } = Path::new().await;
-    let enough = VarInt::from_u64(STOP_ENOUGH).unwrap();
+    let enough = Code::from_u64(STOP_ENOUGH).unwrap();
     office.recv.stop(enough).unwrap();
     assert_eq!(soon(sender.send.stopped()).await, Ok(Some(enough)));
     assert_eq!(sender.send.write(b"x").await, Err(WriteError::Stopped(enough)));
@@ -202,7 +202,7 @@ async fn a_standstill_is_given_up_and_progress_puts_that_off() {
 #[tokio::test]
 async fn a_lost_connection_ends_the_stream_on_the_other_side() {
     let Path { mut sender, relay, office_connection, _open, .. } = Path::new().await;
-    office_connection.close(VarInt::from_u32(0), b"");
+    office_connection.close(Code::NONE, b"");
     assert!(matches!(soon(sender.recv.read(&mut [0])).await, Err(ReadError::Reset(code)) if code == unavailable()));
     assert_eq!(soon(sender.send.stopped()).await, Ok(Some(unavailable())));
     assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed);

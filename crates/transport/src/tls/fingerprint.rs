@@ -1,9 +1,10 @@
 //! The fingerprint of a key: what the directory pins for a member.
 
-use quinn::Connection;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use webpki::EndEntityCert;
+
+use crate::net::Connection;
 
 /// SHA-256 over the SubjectPublicKeyInfo (RFC 5280, 4.1) of a certificate: it survives the renewal of the certificate.
 pub type Fingerprint = [u8; 32];
@@ -24,7 +25,5 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, NotA
 
 /// The fingerprint of the key that the peer has proved to hold; none if it showed no certificate.
 pub fn peer_fingerprint(connection: &Connection) -> Option<Fingerprint> {
-    let identity = connection.peer_identity()?;
-    let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-    fingerprint(chain.first()?).ok()
+    fingerprint(&connection.peer_certificate()?).ok()
 }

@@ -2,13 +2,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, TransportErrorCode};
 use rustls::quic::{ClientConnection, ServerConnection, Version};
 use rustls::{HandshakeKind, NamedGroup};
 use rustls_pki_types::ServerName;
 
 use super::*;
 use crate::endpoint::{Limits, client_config};
+use crate::net::{ClientConfig, Connection, ConnectionError, Endpoint};
 use crate::testing::{Ca, connect, dialler, open_gate, soon};
 
 fn members(ca: &Ca) -> Peers {
@@ -31,15 +31,15 @@ async fn refusal(config: ClientConfig, listener: &Endpoint, name: &str) -> (Conn
     soon(async { tokio::join!(dial, accept) }).await
 }
 
-fn alert(error: &ConnectionError) -> Option<TransportErrorCode> {
+fn alert(error: &ConnectionError) -> Option<u8> {
     match error {
-        ConnectionError::ConnectionClosed(close) => Some(close.error_code),
-        ConnectionError::TransportError(error) => Some(error.code),
+        ConnectionError::Tls { alert, .. } => Some(*alert),
         _ => None,
     }
 }
 
 fn protocol(connection: &Connection) -> Vec<u8> {
+    let Connection::Quic(connection) = connection;
     let data = connection.handshake_data().unwrap();
     data.downcast::<quinn::crypto::rustls::HandshakeData>().unwrap().protocol.unwrap()
 }
@@ -75,11 +75,11 @@ async fn a_link_without_certificate_is_refused() {
     let mut tls = client_tls(&ca.roots(), None).unwrap();
     // Otherwise right, so that only the certificate is missing.
     tls.alpn_protocols = vec![ALPN_LINK.to_vec()];
-    let config = client_config(QuicClientConfig::try_from(tls).unwrap(), &Limits::LINK);
+    let config = client_config(ClientTls { quic: tls.try_into().unwrap() }, &Limits::LINK);
     let (error, refused) = refusal(config, &listener, "inner-1").await;
     assert!(refused);
     // certificate_required, RFC 8446, 6.2
-    assert_eq!(alert(&error), Some(TransportErrorCode::crypto(116)), "{error}");
+    assert_eq!(alert(&error), Some(116), "{error}");
 }
 
 #[tokio::test]
@@ -107,11 +107,11 @@ async fn another_protocol_is_refused() {
     let listener = ca.listener("inner-1", &members(&ca), &Limits::LINK);
     let mut tls = client_tls(&ca.roots(), Some(&ca.issue("outer-1"))).unwrap();
     tls.alpn_protocols = vec![b"h3".to_vec()];
-    let config = client_config(QuicClientConfig::try_from(tls).unwrap(), &Limits::LINK);
+    let config = client_config(ClientTls { quic: tls.try_into().unwrap() }, &Limits::LINK);
     let (error, refused) = refusal(config, &listener, "inner-1").await;
     assert!(refused);
     // no_application_protocol, RFC 7301, 3.2
-    assert_eq!(alert(&error), Some(TransportErrorCode::crypto(120)), "{error}");
+    assert_eq!(alert(&error), Some(120), "{error}");
 }
 
 /// Runs a handshake in memory and returns the group of the key exchange and whether it was resumed.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use quinn::{ClientConfig, Connection, Endpoint, SendStream};
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::OfficeToInner;
 use schleuse_transport::backoff::Backoff;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::framed::write_message;
+use schleuse_transport::net::{ClientConfig, Connection, Endpoint, SendStream};
 use schleuse_transport::tls::{self, Identity, Roots};
 use tokio::task::JoinSet;
 
@@ -29,7 +29,10 @@ pub(super) async fn naive(keys: &Path, target: SocketAddr) -> Result<()> {
     let endpoint = quic::client(keys)?;
     hold(move |_| {
         let endpoint = endpoint.clone();
-        async move { Ok(Idle { connection: quic::connect(&endpoint, target, quic::NAME).await?, _control: None }) }
+        async move {
+            let connection = quic::connect(&endpoint, target, quic::NAME).await?.into();
+            Ok(Idle { connection, _control: None })
+        }
     })
     .await
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, Connection, Endpoint, ServerConfig, TransportConfig};
 use schleuse_transport::tls::{self, Identity, Peers, Roots};
 
@@ -17,7 +18,8 @@ const STREAMS: u32 = 1024;
 /// A server on a free port.
 pub(super) fn server(keys: &Path, many_streams: bool) -> Result<Endpoint> {
     let identity = Identity::load(&keys.join("cert.pem"), &keys.join("tls.key"))?;
-    let mut config = ServerConfig::with_crypto(Arc::new(tls::server(&identity, &Peers::Anonymous)?));
+    let mut config =
+        ServerConfig::with_crypto(Arc::new(QuicServerConfig::from(tls::server(&identity, &Peers::Anonymous)?)));
     if many_streams {
         let mut transport = TransportConfig::default();
         transport.max_concurrent_bidi_streams(STREAMS.into());
@@ -30,7 +32,7 @@ pub(super) fn server(keys: &Path, many_streams: bool) -> Result<Endpoint> {
 pub(super) fn client(keys: &Path) -> Result<Endpoint> {
     let roots = Roots::load(&keys.join("ca.pem"))?;
     let mut endpoint = Endpoint::client(loopback())?;
-    let mut config = ClientConfig::new(Arc::new(tls::sender(&roots)?));
+    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::from(tls::sender(&roots)?)));
     let mut transport = TransportConfig::default();
     // Idle connections stay, as the network's do.
     transport.keep_alive_interval(schleuse_transport::endpoint::Limits::LINK.keep_alive);
