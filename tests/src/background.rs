@@ -16,10 +16,21 @@ pub struct Background {
 impl Background {
     /// Starts the thread.
     pub fn start() -> Self {
+        Self::start_after(|| ())
+    }
+
+    /// Starts the thread on a host of a lab.
+    pub fn within(namespace: &str) -> Self {
+        let namespace = namespace.to_owned();
+        Self::start_after(move || crate::netns::enter(&namespace))
+    }
+
+    fn start_after(prepare: impl FnOnce() + Send + 'static) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
+            prepare();
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             sender.send(runtime.handle().clone()).expect("the starter waits");
             runtime.block_on(stopped.cancelled());

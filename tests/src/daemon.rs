@@ -17,6 +17,8 @@ use crate::wait::until;
 pub struct Daemon {
     name: String,
     program: PathBuf,
+    /// The network namespace in which it runs; none is the test's own.
+    namespace: Option<String>,
     arguments: Vec<OsString>,
     environment: Mutex<Vec<(OsString, OsString)>>,
     log: PathBuf,
@@ -31,12 +33,19 @@ impl Daemon {
         Self {
             name: name.to_owned(),
             program: program.to_owned(),
+            namespace: None,
             arguments: arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect(),
             environment: Mutex::default(),
             log: log.to_owned(),
             born: AtomicU64::new(0),
             child: Mutex::default(),
         }
+    }
+
+    /// Runs in a network namespace of this name, if there is one.
+    pub fn within(mut self, namespace: Option<String>) -> Self {
+        self.namespace = namespace;
+        self
     }
 
     /// Sets an environment variable for the next starts; an empty value removes it.
@@ -57,7 +66,15 @@ impl Daemon {
         assert!(child.is_none(), "{} runs already", self.name);
         let log = File::options().create(true).append(true).open(&self.log).expect("the log can be written");
         self.born.store(log.metadata().map_or(0, |log| log.len()), Ordering::Relaxed);
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.namespace {
+            None => Command::new(&self.program),
+            Some(namespace) => {
+                // It becomes the program, so the process id is the daemon's.
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(&self.program);
+                command
+            }
+        };
         command.args(&self.arguments).envs(lock(&self.environment).iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
         *child = Some(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.program.display())));

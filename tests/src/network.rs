@@ -9,6 +9,7 @@
 //! ```
 
 mod address;
+mod apart;
 mod builder;
 mod config;
 
@@ -33,12 +34,14 @@ use crate::binaries::binaries;
 use crate::daemon::Daemon;
 use crate::hostile::{Equipment, HostileInner};
 use crate::member::TestMember;
+use crate::netns::Lab;
 use crate::office::Office;
 use crate::tap::Tap;
 use crate::wait::{SOON, until_true};
 use address::Addresses;
 use config::{InnerEntry, THREADS};
 
+pub use apart::SENDER;
 pub use builder::Builder;
 
 /// The group whose members may send guest lists and contacts.
@@ -52,6 +55,10 @@ pub struct Proxy {
     pub member: TestMember,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The same with its other addresses, if it has a host of its own.
+    listen: Vec<SocketAddr>,
+    /// Its name or address, and port.
+    found: String,
     /// The process.
     pub daemon: Daemon,
 }
@@ -70,6 +77,7 @@ pub struct Network {
     root_keys: [SigningKey; 2],
     background: Background,
     folder: TempDir,
+    lab: Option<Lab>,
 }
 
 impl Network {
@@ -82,7 +90,9 @@ impl Network {
         let programs = binaries();
         let folder = tempfile::Builder::new().prefix("schleuse-").tempdir().expect("a temporary folder");
         let root = folder.path();
-        let background = Background::start();
+        let lab = plan.apart.then(|| apart::lab(&plan));
+        let namespace = |host: &str| lab.as_ref().map(|lab| lab.host(host).namespace.clone());
+        let background = namespace(SENDER).map_or_else(Background::start, |sender| Background::within(&sender));
         let mut addresses = Addresses::new();
         let validity = Validity::days(now(), 30);
         let authority = Authority::new("Schleuse test CA", validity).expect("a CA");
@@ -97,14 +107,23 @@ impl Network {
                 let log = member.file("log");
                 let arguments = ["--config".as_ref(), config.as_os_str()];
                 let daemon = Daemon::new(member.id.as_str(), program, arguments, &log);
-                Proxy { address: addresses.next(), daemon, member }
+                let daemon = daemon.within(namespace(member.id.as_str()));
+                let (listen, found) = match &lab {
+                    Some(lab) => apart::listener(lab, member.id.as_str()),
+                    None => addresses.next_listener(),
+                };
+                Proxy { address: listen[0], listen, found, daemon, member }
             };
             members.into_iter().map(proxy).collect()
         };
         let outers = proxies(issue("outer", Role::Outer, plan.outers), &programs.outer, &mut addresses);
         let inners = proxies(issue("inner", Role::Inner, plan.inners), &programs.inner, &mut addresses);
+        let office = |member: TestMember| {
+            let namespace = namespace(member.id.as_str());
+            Office::new(member, namespace)
+        };
         let mut network = Self {
-            offices: issue("office", Role::Office, plan.offices).into_iter().map(Office::new).collect(),
+            offices: issue("office", Role::Office, plan.offices).into_iter().map(office).collect(),
             vendors: issue("vendor", Role::Vendor, plan.vendors),
             played: issue("played", Role::Office, plan.played_offices),
             barred: TestMember::issue(&authority, root, BARRED, Role::Vendor, validity),
@@ -116,6 +135,7 @@ impl Network {
             inners,
             background,
             folder,
+            lab,
         };
         if plan.taps {
             network.put_taps();
@@ -144,8 +164,9 @@ impl Network {
     }
 
     /// Where `kind` of dialler reaches this listener.
-    fn dialled(&self, kind: &str, proxy: &Proxy) -> SocketAddr {
-        self.taps.get(&hop(kind, &proxy.member)).map_or(proxy.address, Tap::address)
+    fn dialled(&self, kind: &str, proxy: &Proxy) -> String {
+        let tap = self.taps.get(&hop(kind, &proxy.member));
+        tap.map_or_else(|| proxy.found.clone(), |tap| tap.address().to_string())
     }
 
     fn write_directory(&self) {
@@ -162,7 +183,7 @@ impl Network {
             .outers
             .iter()
             .map(|outer| {
-                let addresses = vec![self.dialled("sender", outer).to_string()];
+                let addresses = vec![self.dialled("sender", outer)];
                 schleuse_directory::Member { addresses, ..outer.member.entry.clone() }
             })
             .collect();
@@ -195,11 +216,11 @@ impl Network {
         let write = |path: PathBuf, text: String| fs::write(path, text).expect("the folder can be written");
         for outer in &self.outers {
             let text =
-                config::outer(&outer.member.id, outer.address, &entries("outer"), plan.grace, &plan.outer_limits);
+                config::outer(&outer.member.id, &outer.listen, &entries("outer"), plan.grace, &plan.outer_limits);
             write(outer.member.file("proxy.toml"), text);
         }
         for inner in &self.inners {
-            let text = config::inner(&inner.member.id, inner.address, plan.grace, &plan.inner_limits);
+            let text = config::inner(&inner.member.id, &inner.listen, plan.grace, &plan.inner_limits);
             write(inner.member.file("proxy.toml"), text);
         }
         for office in &self.offices {

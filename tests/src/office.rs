@@ -37,9 +37,11 @@ impl Answer {
 }
 
 impl Office {
-    pub(crate) fn new(member: TestMember) -> Self {
+    /// In a network namespace, if there is one.
+    pub(crate) fn new(member: TestMember, namespace: Option<String>) -> Self {
         let arguments = ["run".into(), "--config".into(), member.file("receiver.toml").into_os_string()];
         let daemon = Daemon::new(member.id.as_str(), &binaries().receiver, arguments, &member.file("log"));
+        let daemon = daemon.within(namespace);
         Self { member, daemon }
     }
 

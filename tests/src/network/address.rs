@@ -24,11 +24,11 @@ impl Addresses {
         Self { ip: Ipv4Addr::new(127, high % 250 + 1, low, third + 1), next: FIRST_PORT }
     }
 
-    /// The next one.
-    pub(super) fn next(&mut self) -> SocketAddr {
-        let port = self.next;
+    /// The next one: where to listen, and how it is found.
+    pub(super) fn next_listener(&mut self) -> (Vec<SocketAddr>, String) {
+        let address = SocketAddr::new(IpAddr::V4(self.ip), self.next);
         self.next += 1;
-        SocketAddr::new(IpAddr::V4(self.ip), port)
+        (vec![address], address.to_string())
     }
 }
 

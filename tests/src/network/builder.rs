@@ -10,6 +10,7 @@ pub struct Builder {
     pub(super) vendors: usize,
     pub(super) log: String,
     pub(super) taps: bool,
+    pub(super) apart: bool,
     pub(super) played_inner: bool,
     pub(super) played_offices: usize,
     pub(super) grace: u32,
@@ -29,6 +30,7 @@ impl Builder {
             vendors,
             log: "info,schleuse=debug".into(),
             taps: false,
+            apart: false,
             played_inner: false,
             played_offices: 0,
             grace: 10,
@@ -49,6 +51,12 @@ impl Builder {
     /// Puts a tap on every hop.
     pub fn tapped(mut self) -> Self {
         self.taps = true;
+        self
+    }
+
+    /// Gives every daemon, and the sender, a host of its own: see [`Network::lab`].
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
