@@ -8,7 +8,7 @@ use schleuse_directory::{Directory, RootKeys};
 use schleuse_payload::Limits;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::Wire;
-use schleuse_protocol::wire::frame::FrameReader;
+use schleuse_protocol::wire::frame::{FrameReader, FrameType};
 use schleuse_protocol::wire::hello::{Hello, Intro, Trailer, unpad_fixed};
 use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner};
 use schleuse_protocol::wire::receipt::Receipt;
@@ -90,7 +90,7 @@ fn read_all<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<(u8, Vec<u8>)>, 
     let mut frames = Vec::new();
     for mut piece in pieces {
         while !piece.is_empty() {
-            match reader.read(&mut piece) {
+            match reader.read(&mut piece, &FrameType::ALL) {
                 Ok(Some(frame)) => frames.push((frame.frame_type as u8, frame.body)),
                 Ok(None) => {}
                 Err(_) => return (frames, true),

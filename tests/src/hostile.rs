@@ -213,7 +213,7 @@ async fn serve_office(
 ) -> Option<()> {
     frames.expect::<OfficeToInner>(FrameType::Control, HEADER_TIMEOUT).await.ok()?;
     lock(&shared.offices).insert(id, connection);
-    while let Some(frame) = frames.next().await.ok()? {
+    while let Some(frame) = frames.next(&[FrameType::Control]).await.ok()? {
         match frame.decode().ok()? {
             OfficeToInner::TokensWanted { count, not_after } => {
                 let tokens = (0..count).map(|_| mint(&shared, RouteClaims { office: id, not_after })).collect();
@@ -280,7 +280,7 @@ async fn header(shared: &Shared, frames: &mut Frames) -> Option<(MemberId, Route
 
 async fn swallow(frames: &mut Frames) -> Vec<Frame> {
     let mut all = Vec::new();
-    while let Ok(Some(frame)) = frames.next().await {
+    while let Ok(Some(frame)) = frames.next(&FrameType::ALL).await {
         let last = frame.frame_type == FrameType::Final;
         all.push(frame);
         if last {
@@ -293,7 +293,7 @@ async fn swallow(frames: &mut Frames) -> Vec<Frame> {
 /// Carries one direction; its end, reset or stop is passed on.
 async fn pass(mut from: Frames, mut to: SendStream, mut tamper: Tamper, mut record: Option<&mut Vec<Frame>>) {
     loop {
-        match from.next().await {
+        match from.next(&FrameType::ALL).await {
             Ok(Some(frame)) => {
                 if let Some(record) = &mut record {
                     record.push(frame.clone());

@@ -134,7 +134,7 @@ pub fn frames(mut bytes: &[u8]) -> Option<Vec<Frame>> {
     let mut reader = FrameReader::new();
     let mut frames = Vec::new();
     while !bytes.is_empty() {
-        frames.extend(reader.read(&mut bytes).ok()?);
+        frames.extend(reader.read(&mut bytes, &FrameType::ALL).ok()?);
     }
     reader.is_at_boundary().then_some(frames)
 }

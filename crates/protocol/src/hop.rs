@@ -176,10 +176,8 @@ impl AwaitHeader {
     }
 
     fn read(&mut self, mut bytes: &[u8]) -> Result<Option<Header>, NotAHeader> {
-        let Some(frame) = self.frames.read(&mut bytes).map_err(|_| NotAHeader)? else { return Ok(None) };
-        if frame.frame_type != FrameType::Open {
-            return Err(NotAHeader);
-        }
+        let frame = self.frames.read(&mut bytes, &[FrameType::Open]).map_err(|_| NotAHeader)?;
+        let Some(frame) = frame else { return Ok(None) };
         let open = frame.decode().map_err(|_| NotAHeader)?;
         Ok(Some(Header { open, frame, rest: bytes.to_vec() }))
     }

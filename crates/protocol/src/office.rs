@@ -35,7 +35,7 @@ use state::{AwaitHello, State};
 use crate::channel::OfficeSeal;
 use crate::limits::{HEADER_TIMEOUT, IDLE_TIMEOUT};
 use crate::time::{Millis, Now};
-use crate::wire::frame::{Frame, FrameType};
+use crate::wire::frame::Frame;
 use crate::wire::hello::Hello;
 use crate::wire::hop::Incoming;
 use crate::wire::receipt::Receipt;
@@ -216,7 +216,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     /// Takes frames, of what is pending and then of `fresh`, as long as the state wants them.
     fn take_frames(&mut self, fresh: &mut &[u8], now: Now) {
         while self.state.takes_frames() {
-            match self.input.next_frame(fresh) {
+            match self.input.next_frame(fresh, self.state.due()) {
                 Ok(Some(frame)) => self.handle_frame(frame, now),
                 Ok(None) => {
                     // protocol.md 8.6: an end without the final frame is an aborted attempt
@@ -242,23 +242,17 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
 
     /// protocol.md 8.1: the nonce of the route token names the ticket.
     fn look_up(&mut self, frame: &Frame) {
-        let incoming = match frame.frame_type {
-            FrameType::Incoming => frame.decode::<Incoming>().ok(),
-            _ => None,
-        };
-        let Some(incoming) = incoming else { return self.reset(StreamRefusal::Refused) };
+        let Ok(incoming) = frame.decode::<Incoming>() else { return self.reset(StreamRefusal::Refused) };
         self.actions.push_back(OfficeAction::LookUp { nonce: incoming.nonce });
         self.state = State::AwaitTicket;
     }
 
     /// protocol.md 8.2: only the holder of the ticket gets further than this.
     fn open_hello(&mut self, found: &Found<S::TicketKeys>, frame: &Frame, now: Now) {
-        let hello = match frame.frame_type {
-            FrameType::Hello => frame.decode::<Hello>().ok(),
-            _ => None,
-        };
         let suite = found.ticket.body().key.suite();
-        let opened = hello
+        let opened = frame
+            .decode::<Hello>()
+            .ok()
             .filter(|hello| hello.encapsulated.suite() == suite)
             .and_then(|hello| self.seal.open_hello(&found.ticket, &found.keys, &hello).ok());
         let Some(opened) = opened else { return self.reset(StreamRefusal::Refused) };

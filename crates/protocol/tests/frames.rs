@@ -4,20 +4,9 @@ use proptest::prelude::*;
 use schleuse_protocol::limits::MAX_SEGMENT_BODY;
 use schleuse_protocol::wire::frame::{Frame, FrameError, FrameReader, FrameType, encode_raw};
 
-const TYPES: [FrameType; 8] = [
-    FrameType::Open,
-    FrameType::Incoming,
-    FrameType::Hello,
-    FrameType::Segment,
-    FrameType::Final,
-    FrameType::ReplyStart,
-    FrameType::Reply,
-    FrameType::Control,
-];
-
 fn read_all(reader: &mut FrameReader, mut input: &[u8]) -> Result<Vec<Frame>, FrameError> {
     let mut frames = Vec::new();
-    while let Some(frame) = reader.read(&mut input)? {
+    while let Some(frame) = reader.read(&mut input, &FrameType::ALL)? {
         frames.push(frame);
     }
     assert!(input.is_empty(), "a reader that wants more has taken all");
@@ -25,7 +14,7 @@ fn read_all(reader: &mut FrameReader, mut input: &[u8]) -> Result<Vec<Frame>, Fr
 }
 
 fn frame() -> impl Strategy<Value = Frame> {
-    (prop::sample::select(&TYPES[..]), 0usize..3000, any::<u8>()).prop_map(|(frame_type, length, byte)| {
+    (prop::sample::select(&FrameType::ALL[..]), 0usize..3000, any::<u8>()).prop_map(|(frame_type, length, byte)| {
         let length = length.min(frame_type.max_body());
         Frame { frame_type, body: vec![byte; length] }
     })
@@ -62,7 +51,7 @@ proptest! {
 
 #[test]
 fn the_limit_of_each_type_is_exact() {
-    for frame_type in TYPES {
+    for frame_type in FrameType::ALL {
         let (largest, head) = (frame_type.max_body() as u32, frame_type as u8);
         let claim = |length: u32| [&[head][..], &length.to_le_bytes()].concat();
         assert_eq!(read_all(&mut FrameReader::new(), &claim(largest)), Ok(vec![]));
@@ -70,6 +59,16 @@ fn the_limit_of_each_type_is_exact() {
         assert_eq!(read_all(&mut FrameReader::new(), &claim(largest + 1)), expected);
     }
     assert_eq!(FrameType::Segment.max_body(), MAX_SEGMENT_BODY);
+}
+
+#[test]
+fn a_type_that_is_not_due_is_refused_with_its_first_byte() {
+    for frame_type in FrameType::ALL {
+        for due in FrameType::ALL.into_iter().filter(|due| *due != frame_type) {
+            let mut input: &[u8] = &[frame_type as u8];
+            assert_eq!(FrameReader::new().read(&mut input, &[due]), Err(FrameError::NotDue(frame_type)));
+        }
+    }
 }
 
 #[test]

@@ -87,7 +87,9 @@ fn the_outer_proxy_refuses_all_else_alike() {
     let mut other_type = open(BEGIN);
     other_type[0] = FrameType::Hello as u8;
     let long = [&[FrameType::Open as u8], &u32::MAX.to_le_bytes()[..]].concat();
-    for bytes in [bad_mac, other_inner, other_version, other_type, long, b"GET / HTTP/1.1\r\n".to_vec()] {
+    // Not even its head must be whole: what no stream begins with is not waited for.
+    let segment = vec![FrameType::Segment as u8];
+    for bytes in [bad_mac, other_inner, other_version, other_type, long, segment, b"GET / HTTP/1.1\r\n".to_vec()] {
         let mut stream = OuterStream::new(Twos, at(0));
         stream.handle_header(&bytes, at(0));
         assert_eq!(stream.poll_action(), Some(OuterAction::Reset(StreamRefusal::Refused)));

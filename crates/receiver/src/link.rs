@@ -182,17 +182,11 @@ impl Link {
     ) -> End {
         loop {
             tokio::select! {
-                frame = self.frames.next() => match frame {
-                    Ok(Some(frame)) if frame.frame_type == FrameType::Control => {
-                        match frame.decode::<InnerToOffice>() {
-                            Ok(InnerToOffice::Tokens { not_after, tokens }) => {
-                                self.core.routes.tokens(self.inner, generation, not_after, tokens);
-                            }
-                            Ok(InnerToOffice::Drain) => return End::Drained,
-                            Err(error) => return End::Protocol(error.to_string()),
-                        }
+                message = self.frames.next_message(FrameType::Control) => match message {
+                    Ok(Some(InnerToOffice::Tokens { not_after, tokens })) => {
+                        self.core.routes.tokens(self.inner, generation, not_after, tokens);
                     }
-                    Ok(Some(frame)) => return End::Protocol(format!("a {:?} frame on the control stream", frame.frame_type)),
+                    Ok(Some(InnerToOffice::Drain)) => return End::Drained,
                     Ok(None) => return End::Protocol("it ended the control stream".into()),
                     Err(error) => return self.broken(error.to_string()),
                 },

@@ -24,16 +24,18 @@ impl Frames {
         Self { recv, reader: FrameReader::new(), chunk: Bytes::new() }
     }
 
-    /// The next frame; `None` when the peer has finished the stream after a whole frame.
+    /// The next frame, which must be of a type that is `due`; `None` when the peer has finished the stream after a whole
+    /// frame.
     ///
     /// Cancel-safe: dropping the future loses nothing, so it may stand in a `select!`.
     ///
     /// # Errors
-    /// The stream was reset or lost, ends inside a frame, or is no sequence of frames.
-    pub async fn next(&mut self) -> Result<Option<Frame>, ReadFrameError> {
+    /// The stream was reset or lost, ends inside a frame, or is no sequence of frames of these types. That shows by a
+    /// frame's head, before its body has come.
+    pub async fn next(&mut self, due: &[FrameType]) -> Result<Option<Frame>, ReadFrameError> {
         loop {
             let mut input = &self.chunk[..];
-            let frame = self.reader.read(&mut input)?;
+            let frame = self.reader.read(&mut input, due)?;
             let consumed = self.chunk.len() - input.len();
             self.chunk.advance(consumed);
             if frame.is_some() {
@@ -47,15 +49,12 @@ impl Frames {
         }
     }
 
-    /// [`Frames::next`] as a wire type; a frame must be of type `wanted`. Cancel-safe too.
+    /// [`Frames::next`] as a wire type; a frame must be of type `due`. Cancel-safe too.
     ///
     /// # Errors
-    /// As [`Frames::next`], or it is another frame.
-    pub async fn next_message<T: Wire>(&mut self, wanted: FrameType) -> Result<Option<T>, ReadFrameError> {
-        let Some(frame) = self.next().await? else { return Ok(None) };
-        if frame.frame_type != wanted {
-            return Err(ReadFrameError::Unexpected { wanted, found: frame.frame_type });
-        }
+    /// As [`Frames::next`], or its body is not what the type says.
+    pub async fn next_message<T: Wire>(&mut self, due: FrameType) -> Result<Option<T>, ReadFrameError> {
+        let Some(frame) = self.next(&[due]).await? else { return Ok(None) };
         Ok(Some(frame.decode()?))
     }
 
@@ -63,8 +62,8 @@ impl Frames {
     ///
     /// # Errors
     /// As [`Frames::next_message`], or there is none, or the peer is too slow.
-    pub async fn expect<T: Wire>(&mut self, wanted: FrameType, timeout: Duration) -> Result<T, ReadFrameError> {
-        let message = tokio::time::timeout(timeout, self.next_message(wanted)).await;
+    pub async fn expect<T: Wire>(&mut self, due: FrameType, timeout: Duration) -> Result<T, ReadFrameError> {
+        let message = tokio::time::timeout(timeout, self.next_message(due)).await;
         message.map_err(|_| ReadFrameError::TimedOut)??.ok_or(ReadFrameError::Truncated)
     }
 
@@ -96,8 +95,8 @@ pub enum ReadFrameError {
     /// The peer reset the stream, or the connection is lost.
     #[error("the stream broke off: {0}")]
     Read(#[from] ReadError),
-    /// The bytes are no frame.
-    #[error("the peer sent no frame: {0}")]
+    /// The bytes are no frame that is due.
+    #[error("the peer sent no frame that is due: {0}")]
     Frame(#[from] FrameError),
     /// The body is not what the frame's type says.
     #[error("the peer sent a bad frame: {0}")]
@@ -108,14 +107,6 @@ pub enum ReadFrameError {
     /// The frame did not come in time.
     #[error("the peer is too slow")]
     TimedOut,
-    /// A frame that the protocol does not have at this place.
-    #[error("expected a {wanted:?} frame, found {found:?}")]
-    Unexpected {
-        /// What was due.
-        wanted: FrameType,
-        /// What came.
-        found: FrameType,
-    },
 }
 
 impl ReadFrameError {
@@ -155,7 +146,7 @@ mod tests {
         write(&mut send, encode_raw(FrameType::Control, &[])).await.unwrap();
         let (_, recv) = soon(far.accept_bi()).await.unwrap();
         let mut frames = Frames::new(recv);
-        assert!(soon(frames.next()).await.unwrap().unwrap().body.is_empty());
+        assert!(soon(frames.next(&[FrameType::Control])).await.unwrap().unwrap().body.is_empty());
         Pair { send, frames, _open: ([listener, client], [near, far]) }
     }
 
@@ -177,7 +168,7 @@ mod tests {
                 loop {
                     tokio::select! {
                         biased;
-                        frame = frames.next() => break frame.unwrap().unwrap(),
+                        frame = frames.next(&[FrameType::Control]) => break frame.unwrap().unwrap(),
                         () = tokio::task::yield_now() => {}
                     }
                 }
@@ -185,7 +176,7 @@ mod tests {
             let frame = soon(patient).await;
             assert_eq!((frame.frame_type, frame.body), (FrameType::Control, body));
         }
-        assert!(soon(frames.next()).await.unwrap().is_none());
+        assert!(soon(frames.next(&[FrameType::Control])).await.unwrap().is_none());
         writing.await.unwrap();
     }
 
@@ -194,17 +185,23 @@ mod tests {
         let Pair { mut send, mut frames, _open } = pair().await;
         write(&mut send, encode_raw(FrameType::Control, &[&[1; 9]])[..7].to_vec()).await.unwrap();
         send.finish().unwrap();
-        assert!(matches!(soon(frames.next()).await, Err(ReadFrameError::Truncated)));
+        assert!(matches!(soon(frames.next(&[FrameType::Control])).await, Err(ReadFrameError::Truncated)));
     }
 
     #[tokio::test]
     async fn what_is_no_frame_is_refused_before_its_body_has_come() {
         let Pair { mut send, mut frames, _open } = pair().await;
         write(&mut send, vec![0x30, 0xff, 0xff, 0xff, 0xff]).await.unwrap();
-        assert!(matches!(soon(frames.next()).await, Err(ReadFrameError::Frame(FrameError::TooLong(..)))));
+        assert!(matches!(
+            soon(frames.next(&[FrameType::Control])).await,
+            Err(ReadFrameError::Frame(FrameError::TooLong(..)))
+        ));
         let Pair { mut send, mut frames, _open } = pair().await;
         write(&mut send, b"GET / HTTP/1.1".to_vec()).await.unwrap();
-        assert!(matches!(soon(frames.next()).await, Err(ReadFrameError::Frame(FrameError::UnknownType(b'G')))));
+        assert!(matches!(
+            soon(frames.next(&[FrameType::Control])).await,
+            Err(ReadFrameError::Frame(FrameError::UnknownType(b'G')))
+        ));
     }
 
     #[tokio::test]
@@ -231,9 +228,10 @@ mod tests {
         assert_eq!(hello, OuterToInner::Hello(1));
         write_message(&mut send, FrameType::Control, &InnerToOffice::Drain).await.unwrap();
         let other = frames.expect::<OuterToInner>(FrameType::Hello, timeout).await.unwrap_err();
-        assert!(matches!(other, ReadFrameError::Unexpected { found: FrameType::Control, .. }), "{other}");
+        assert!(matches!(other, ReadFrameError::Frame(FrameError::NotDue(FrameType::Control))), "{other}");
+        let Pair { mut send, mut frames, _open } = pair().await;
         send.reset(Code::from_u32(77)).unwrap();
-        let reset = soon(frames.next()).await.unwrap_err();
+        let reset = soon(frames.next(&[FrameType::Control])).await.unwrap_err();
         assert_eq!(reset.reset_code(), Some(Code::from_u32(77)));
     }
 }

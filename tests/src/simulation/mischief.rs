@@ -1,6 +1,6 @@
 //! Everything that goes wrong: lost connections, crashes, and proxies that tamper and replay.
 
-use schleuse_protocol::wire::frame::{FrameReader, encode_raw};
+use schleuse_protocol::wire::frame::{FrameReader, FrameType, encode_raw};
 use schleuse_protocol::wire::name::MemberId;
 
 use super::FAULTS_END;
@@ -24,7 +24,7 @@ impl Mangler {
         }
         let (mut rest, mut out) = (bytes.as_slice(), Vec::new());
         loop {
-            match self.frames.read(&mut rest) {
+            match self.frames.read(&mut rest, &FrameType::ALL) {
                 Ok(Some(frame)) => self.pass_frame(world, encode_raw(frame.frame_type, &[&frame.body]), &mut out),
                 Ok(None) => return out,
                 Err(_) => {

@@ -79,7 +79,7 @@ impl FakeOffice {
     /// leaving the sender without an answer.
     pub(crate) async fn serve(&self, act: Act, mut send: SendStream, recv: RecvStream) {
         let mut frames = Frames::new(recv);
-        let Ok(Some(open)) = frames.next().await else { return };
+        let Ok(Some(open)) = frames.next(&[FrameType::Open]).await else { return };
         let open: Open = open.decode().expect("the first frame is Open");
         let reset = |send: &mut SendStream, code: u64| {
             let _ = send.reset(Code::from_u64(code).expect("a small code"));
@@ -87,7 +87,7 @@ impl FakeOffice {
         if let Act::Reset(refusal) = act {
             return reset(&mut send, refusal.code());
         }
-        let Ok(Some(hello)) = frames.next().await else { return };
+        let Ok(Some(hello)) = frames.next(&[FrameType::Hello]).await else { return };
         let hello: Hello = hello.decode().expect("the second frame is Hello");
         if act == Act::Mute {
             let _ = send.stopped().await;
@@ -147,7 +147,7 @@ impl FakeOffice {
     ) {
         let opener = SegmentOpener::new(&storage);
         let mut here = 0;
-        while let Ok(Some(frame)) = frames.next().await {
+        while let Ok(Some(frame)) = frames.next(&[FrameType::Segment, FrameType::Final]).await {
             let (position, ciphertext) = frame.segment().expect("segments follow");
             if frame.frame_type == FrameType::Final {
                 let trailer = channel.open_final(position, ciphertext).expect("an honest sender");

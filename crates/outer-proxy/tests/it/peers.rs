@@ -46,7 +46,7 @@ pub(crate) async fn next_stream<H: Wire>(connection: &Connection) -> (H, SendStr
     let (send, mut recv) = soon(connection.accept_bi()).await.expect("a stream");
     let mut header = vec![0; FRAME_HEAD + H::MAX];
     soon(recv.read_exact(&mut header)).await.expect("a header");
-    let frame = FrameReader::new().read(&mut &header[..]).expect("a frame").expect("a whole one");
+    let frame = FrameReader::new().read(&mut &header[..], &FrameType::ALL).expect("a frame").expect("a whole one");
     (frame.decode().expect("a header"), send, recv)
 }
 

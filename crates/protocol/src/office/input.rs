@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::wire::frame::{Frame, FrameError, FrameReader};
+use crate::wire::frame::{Frame, FrameError, FrameReader, FrameType};
 
 /// Cuts the stream into frames, on demand. Bytes that just came are cut where they are; only what nobody wants yet is
 /// kept: at most what the shell passed in one go while data was wanted, and one incomplete frame.
@@ -22,18 +22,18 @@ impl Input {
         self.ended
     }
 
-    /// The next frame of what is pending and then of `fresh`, which is shortened by what was taken.
-    pub(super) fn next_frame(&mut self, fresh: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
+    /// The next frame of what is pending and then of `fresh`, which is shortened by what was taken. It must be `due`.
+    pub(super) fn next_frame(&mut self, fresh: &mut &[u8], due: &[FrameType]) -> Result<Option<Frame>, FrameError> {
         if !self.pending.is_empty() {
             let mut rest = self.pending.as_slice();
-            let frame = self.frames.read(&mut rest)?;
+            let frame = self.frames.read(&mut rest, due)?;
             let consumed = self.pending.len() - rest.len();
             self.pending.drain(..consumed);
             if frame.is_some() {
                 return Ok(frame);
             }
         }
-        self.frames.read(fresh)
+        self.frames.read(fresh, due)
     }
 
     /// Keeps what was not taken.

@@ -4,6 +4,7 @@ use super::action::Found;
 use super::session::Session;
 use crate::channel::OfficeSeal;
 use crate::limits::MAX_UNSTORED_SEGMENTS;
+use crate::wire::frame::FrameType;
 use crate::wire::receipt::Receipt;
 use crate::wire::reply::Reason;
 
@@ -32,10 +33,24 @@ pub(super) enum State<S: OfficeSeal> {
 impl<S: OfficeSeal> State<S> {
     /// Whether the next frame can be worked on now.
     pub(super) fn takes_frames(&self) -> bool {
+        !self.due().is_empty()
+    }
+
+    /// The types of frames that may come next; none while the next frame cannot be worked on.
+    pub(super) fn due(&self) -> &'static [FrameType] {
         match self {
-            Self::AwaitIncoming | Self::AwaitHello(_) | Self::Comparing(_) => true,
-            Self::Receiving(receiving) => receiving.unstored() < MAX_UNSTORED_SEGMENTS,
-            Self::AwaitTicket | Self::AwaitClaim(_) | Self::ReadingBack(_) | Self::Finishing(_) | Self::Done => false,
+            Self::AwaitIncoming => &[FrameType::Incoming],
+            Self::AwaitHello(_) => &[FrameType::Hello],
+            Self::Comparing(_) => &[FrameType::Segment, FrameType::Final],
+            Self::Receiving(receiving) if receiving.unstored() < MAX_UNSTORED_SEGMENTS => {
+                &[FrameType::Segment, FrameType::Final]
+            }
+            Self::Receiving(_)
+            | Self::AwaitTicket
+            | Self::AwaitClaim(_)
+            | Self::ReadingBack(_)
+            | Self::Finishing(_)
+            | Self::Done => &[],
         }
     }
 }

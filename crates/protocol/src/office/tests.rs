@@ -16,7 +16,7 @@ use crate::sender::{SenderAction, SenderStream, Start};
 use crate::time::UnixSeconds;
 use crate::toy::{ToyOffice, ToyReplies, ToySender};
 use crate::wire::Wire;
-use crate::wire::frame::{FrameReader, encode_frame, encode_raw};
+use crate::wire::frame::{FrameReader, FrameType, encode_frame, encode_raw};
 use crate::wire::hello::{Intro, Language};
 use crate::wire::hop::Open;
 use crate::wire::name::MemberId;
@@ -223,7 +223,7 @@ impl Office {
     fn replies(&self, channel: &ToySender) -> Vec<Reply> {
         let (mut frames, mut rest, mut replies) = (FrameReader::new(), self.sent.as_slice(), Vec::new());
         let mut opener: Option<ToyReplies> = None;
-        while let Some(frame) = frames.read(&mut rest).unwrap() {
+        while let Some(frame) = frames.read(&mut rest, &FrameType::ALL).unwrap() {
             match &mut opener {
                 None => opener = Some(channel.replies(&frame.body.try_into().unwrap())),
                 Some(opener) => replies.push(opener.open(&frame.body).unwrap()),

@@ -1,7 +1,7 @@
 //! The office's answer: its salt, then sealed replies.
 
 use crate::channel::{ReplyOpener, SenderChannel};
-use crate::wire::frame::{FrameReader, FrameType};
+use crate::wire::frame::{Frame, FrameReader, FrameType};
 use crate::wire::reply::Reply;
 
 /// Cuts and opens the replies of one stream.
@@ -26,18 +26,17 @@ impl<R: ReplyOpener> Replies<R> {
     where
         C: SenderChannel<Replies = R>,
     {
-        while let Some(frame) = self.frames.read(input).map_err(|_| BadReply)? {
-            match (frame.frame_type, &mut self.opener) {
-                (FrameType::ReplyStart, None) => {
-                    let salt = frame.body.as_slice().try_into().map_err(|_| BadReply)?;
-                    self.opener = Some(channel.replies(&salt));
-                }
-                (FrameType::Reply, Some(opener)) => {
-                    return opener.open(&frame.body).map(Some).map_err(|_| BadReply);
-                }
-                _ => return Err(BadReply),
-            }
+        if self.opener.is_none() {
+            let Some(start) = self.next(input, FrameType::ReplyStart)? else { return Ok(None) };
+            let salt = start.body.as_slice().try_into().map_err(|_| BadReply)?;
+            self.opener = Some(channel.replies(&salt));
         }
-        Ok(None)
+        let Some(reply) = self.next(input, FrameType::Reply)? else { return Ok(None) };
+        let Some(opener) = &mut self.opener else { return Ok(None) };
+        opener.open(&reply.body).map(Some).map_err(|_| BadReply)
+    }
+
+    fn next(&mut self, input: &mut &[u8], due: FrameType) -> Result<Option<Frame>, BadReply> {
+        self.frames.read(input, &[due]).map_err(|_| BadReply)
     }
 }

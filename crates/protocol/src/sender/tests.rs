@@ -76,7 +76,7 @@ impl Pair {
             match action {
                 SenderAction::Send(bytes) => {
                     let mut rest = bytes.as_slice();
-                    while let Some(frame) = reader.read(&mut rest).unwrap() {
+                    while let Some(frame) = reader.read(&mut rest, &FrameType::ALL).unwrap() {
                         self.sent.push(frame);
                     }
                 }
@@ -370,6 +370,15 @@ fn replies_out_of_place_are_refused() {
         pair.answer(&replies);
         assert_eq!(pair.events.last(), Some(&SenderEvent::Failed(SenderFailure::BadReply)));
     }
+}
+
+#[test]
+fn what_is_no_answer_is_refused_with_its_first_byte() {
+    let mut pair = Pair::new(vec![7; 10]);
+    pair.send_all();
+    pair.stream.handle_reply(&[FrameType::Segment as u8], at(0));
+    pair.poll();
+    assert_eq!(pair.events.last(), Some(&SenderEvent::Failed(SenderFailure::BadReply)));
 }
 
 #[test]

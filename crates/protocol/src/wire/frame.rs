@@ -35,19 +35,21 @@ pub enum FrameType {
 }
 
 impl FrameType {
+    /// Every type, for who reads without taking part: a test, a tool.
+    pub const ALL: [Self; 8] = [
+        Self::Open,
+        Self::Incoming,
+        Self::Hello,
+        Self::Segment,
+        Self::Final,
+        Self::ReplyStart,
+        Self::Reply,
+        Self::Control,
+    ];
+
     /// The type with this number.
     pub fn from_u8(number: u8) -> Option<Self> {
-        const ALL: [FrameType; 8] = [
-            FrameType::Open,
-            FrameType::Incoming,
-            FrameType::Hello,
-            FrameType::Segment,
-            FrameType::Final,
-            FrameType::ReplyStart,
-            FrameType::Reply,
-            FrameType::Control,
-        ];
-        ALL.into_iter().find(|frame_type| *frame_type as u8 == number)
+        Self::ALL.into_iter().find(|frame_type| *frame_type as u8 == number)
     }
 
     /// The longest body of this type.
@@ -159,6 +161,9 @@ pub enum FrameError {
     /// A length above the limit of the frame's type.
     #[error("a {0:?} frame claims {1} bytes")]
     TooLong(FrameType, u32),
+    /// A frame type that the protocol does not have at this place.
+    #[error("a {0:?} frame is not due here")]
+    NotDue(FrameType),
 }
 
 impl FrameReader {
@@ -173,8 +178,11 @@ impl FrameReader {
     }
 
     /// Takes bytes from the front of `input` until a frame is whole or the input is empty.
-    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
-        if self.body.is_none() && !self.read_head(input)? {
+    ///
+    /// # Errors
+    /// With its first byte, what begins no frame of a type that is `due`; with the fifth, a length above the type's limit.
+    pub fn read(&mut self, input: &mut &[u8], due: &[FrameType]) -> Result<Option<Frame>, FrameError> {
+        if self.body.is_none() && !self.read_head(input, due)? {
             return Ok(None);
         }
         let Some((frame_type, wanted, mut body)) = self.body.take() else { return Ok(None) };
@@ -194,19 +202,22 @@ impl FrameReader {
     }
 
     /// Returns whether the head is whole.
-    fn read_head(&mut self, input: &mut &[u8]) -> Result<bool, FrameError> {
+    fn read_head(&mut self, input: &mut &[u8], due: &[FrameType]) -> Result<bool, FrameError> {
         let take = (FRAME_HEAD - self.head_len).min(input.len());
         self.head[self.head_len..self.head_len + take].copy_from_slice(&input[..take]);
         self.head_len += take;
         *input = &input[take..];
-        if let Some(number) = self.head.first().filter(|_| self.head_len > 0) {
-            FrameType::from_u8(*number).ok_or(FrameError::UnknownType(*number))?;
-        }
-        if self.head_len < FRAME_HEAD {
+        if self.head_len == 0 {
             return Ok(false);
         }
         let [number, length @ ..] = self.head;
         let frame_type = FrameType::from_u8(number).ok_or(FrameError::UnknownType(number))?;
+        if !due.contains(&frame_type) {
+            return Err(FrameError::NotDue(frame_type));
+        }
+        if self.head_len < FRAME_HEAD {
+            return Ok(false);
+        }
         let length = u32::from_le_bytes(length);
         let wanted = usize::try_from(length).ok().filter(|wanted| *wanted <= frame_type.max_body());
         let wanted = wanted.ok_or(FrameError::TooLong(frame_type, length))?;
@@ -227,7 +238,7 @@ mod tests {
         let mut reader = FrameReader::new();
         let length = u32::try_from(MAX_SEGMENT_BODY).unwrap().to_le_bytes();
         let mut head: &[u8] = &[&[FrameType::Segment as u8], &length[..]].concat();
-        assert_eq!(reader.read(&mut head), Ok(None));
+        assert_eq!(reader.read(&mut head, &[FrameType::Segment]), Ok(None));
         let (_, wanted, body) = reader.body.unwrap();
         assert_eq!(wanted, MAX_SEGMENT_BODY);
         assert!(body.capacity() <= 2048);
@@ -239,11 +250,11 @@ mod tests {
         frame.push(FrameType::Final as u8);
         let mut reader = FrameReader::new();
         for (index, byte) in frame[..frame.len() - 2].iter().enumerate() {
-            assert_eq!(reader.read(&mut core::slice::from_ref(byte)), Ok(None));
+            assert_eq!(reader.read(&mut core::slice::from_ref(byte), &[FrameType::Segment]), Ok(None));
             let capacity = reader.body.as_ref().map_or(0, |(_, _, body)| body.capacity());
             assert!(capacity <= 2048.max(AHEAD * index), "{capacity} after {index}");
         }
-        let whole = reader.read(&mut &frame[frame.len() - 2..]).unwrap().unwrap();
+        let whole = reader.read(&mut &frame[frame.len() - 2..], &[FrameType::Segment]).unwrap().unwrap();
         assert_eq!(whole.segment().unwrap().0, 7);
         assert_eq!(whole.body.capacity(), MAX_SEGMENT_BODY, "nothing more than it has");
         assert_eq!(whole.into_ciphertext(), [1; SEGMENT_PLAINTEXT + TAG]);

@@ -289,7 +289,7 @@ impl Drop for Inner {
 
 /// Mints tokens for whoever asks: the office cannot check them.
 async fn control(mut send: SendStream, mut frames: Frames, used: Arc<Mutex<Vec<RouteNonce>>>, gives: Arc<AtomicBool>) {
-    while let Ok(Some(frame)) = frames.next().await {
+    while let Ok(Some(frame)) = frames.next(&[FrameType::Control]).await {
         match frame.decode::<OfficeToInner>().expect("a control message") {
             OfficeToInner::Hello(version) => assert_eq!(version, VERSION),
             OfficeToInner::TokensWanted { .. } if !gives.load(Ordering::Relaxed) => {}

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use schleuse_protocol::limits::{SEGMENT_DATA, VERSION};
 use schleuse_protocol::sender::{SenderAction, SenderEvent, SenderFailure, SenderStream, Start};
-use schleuse_protocol::wire::frame::FrameReader;
+use schleuse_protocol::wire::frame::{FrameReader, FrameType};
 use schleuse_protocol::wire::hello::{Intro, Language};
 use schleuse_protocol::wire::hop::Open;
 use schleuse_protocol::wire::receipt::Receipt;
@@ -182,6 +182,6 @@ fn without_open(bytes: &[u8]) -> &[u8] {
         return bytes;
     }
     let mut rest = bytes;
-    FrameReader::new().read(&mut rest).expect("a frame").expect("a whole frame");
+    FrameReader::new().read(&mut rest, &[FrameType::Open]).expect("a frame").expect("a whole frame");
     rest
 }

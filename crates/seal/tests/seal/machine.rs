@@ -18,7 +18,7 @@ fn frames(mut stream: SenderStream<Sender>, content: &[u8]) -> Vec<Frame> {
             match action {
                 SenderAction::Send(bytes) => {
                     let mut rest = &bytes[..];
-                    while let Some(frame) = reader.read(&mut rest).expect("frames") {
+                    while let Some(frame) = reader.read(&mut rest, &FrameType::ALL).expect("frames") {
                         frames.push(frame);
                     }
                 }

@@ -15,7 +15,7 @@ use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 
 use super::deed::{Deed, Sealed};
 use super::known::{KnownTicket, Policy, told_text};
-use super::rules::{Content, FINAL, HELLO, Ruling, SEGMENT, admit, is_too_far_ahead, next_frame, rule};
+use super::rules::{Content, FINAL, HELLO, INCOMING, Ruling, SEGMENT, admit, is_too_far_ahead, next_frame, rule};
 use super::seal;
 
 /// A hello that is authentic.
@@ -73,10 +73,21 @@ impl Reference {
     }
 
     fn takes_frames(&self) -> bool {
+        !self.due().is_empty()
+    }
+
+    /// The types of frames that may come next, if any may.
+    fn due(&self) -> &'static [u8] {
         match &self.state {
-            State::Header | State::Hello | State::Comparing { .. } => true,
-            State::Receiving { content, durable, .. } => ((content.next - durable) as usize) < MAX_UNSTORED_SEGMENTS,
-            _ => false,
+            State::Header => &[INCOMING],
+            State::Hello => &[HELLO],
+            State::Comparing { .. } => &[SEGMENT, FINAL],
+            State::Receiving { content, durable, .. }
+                if ((content.next - durable) as usize) < MAX_UNSTORED_SEGMENTS =>
+            {
+                &[SEGMENT, FINAL]
+            }
+            _ => &[],
         }
     }
 
@@ -217,7 +228,8 @@ impl Reference {
 
     fn go_on(&mut self, now: UnixSeconds) {
         while self.takes_frames() {
-            match next_frame(&mut self.buffer) {
+            let due = self.due();
+            match next_frame(&mut self.buffer, due) {
                 Ok(Some((number, body))) => self.frame(number, &body, now),
                 // 8.6: an end without the final
                 Ok(None) if self.has_ended => self.reset(StreamRefusal::Unavailable),

@@ -136,22 +136,22 @@ pub(super) fn padded(length: u64) -> u64 {
     length.next_multiple_of(1 << zeros)
 }
 
+pub(super) const INCOMING: u8 = 0x02;
 pub(super) const HELLO: u8 = 0x10;
 pub(super) const SEGMENT: u8 = 0x11;
 pub(super) const FINAL: u8 = 0x12;
 
-/// 2.4: the next whole frame; an error if what is there cannot become one.
-pub(super) fn next_frame(buffer: &mut Vec<u8>) -> Result<Option<(u8, Vec<u8>)>, ()> {
+/// 2.4: the next whole frame; an error if what is there cannot become one of the types that are `due`.
+pub(super) fn next_frame(buffer: &mut Vec<u8>, due: &[u8]) -> Result<Option<(u8, Vec<u8>)>, ()> {
     let Some(number) = buffer.first().copied() else { return Ok(None) };
+    if !due.contains(&number) {
+        return Err(());
+    }
     let limit = match number {
-        0x01 => 93,
-        0x02 => 17,
+        INCOMING => 17,
         HELLO => 1_300,
         SEGMENT => 4 + SEGMENT_PLAINTEXT + 16,
         FINAL => 4 + TRAILER_PLAINTEXT + 16,
-        0x20 => 32,
-        0x21 => 528,
-        0x30 => 4_096,
         _ => return Err(()),
     };
     let Some((head, rest)) = buffer.split_first_chunk::<5>() else { return Ok(None) };

@@ -29,6 +29,21 @@ fn outside_the_seal_every_refusal_is_the_same() {
 }
 
 #[test]
+fn a_frame_that_is_not_due_is_refused_with_its_first_byte() {
+    let hello = frames_of(sender(1), b"short", 0).0[0].clone();
+    for (before, not_due) in [(vec![], FrameType::Segment), (vec![], FrameType::Final), (hello, FrameType::Hello)] {
+        let mut office = Office::open();
+        office.feed(&before);
+        office.feed(&[not_due as u8]);
+        assert_eq!(office.log.last(), Some(&"refused"), "{not_due:?}");
+    }
+    let policy = Policy { verdict: Ok(u64::MAX), text: String::new() };
+    let mut first = OfficeStream::new(ToyOffice::new(OFFICE_KEY), policy, at(1));
+    first.handle_data(&[FrameType::Segment as u8], at(1));
+    assert!(matches!(first.poll_action(), Some(OfficeAction::Reset(StreamRefusal::Refused))));
+}
+
+#[test]
 fn the_holder_of_the_ticket_learns_the_reason() {
     let refusals = [
         (at(1), Err(Reason::NotPermitted), Reason::NotPermitted),
