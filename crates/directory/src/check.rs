@@ -9,7 +9,18 @@ use crate::values::OrAny;
 
 type Checked = Result<(), DirectoryError>;
 
-pub(crate) fn directory(directory: &Directory) -> Checked {
+impl Directory {
+    /// Checks what the types cannot express: limits, that every name stands for one thing only, that every rule names
+    /// members or groups that exist, and what each role must have.
+    ///
+    /// # Errors
+    /// The first rule that is broken, with its place.
+    pub fn check(&self) -> Result<(), DirectoryError> {
+        directory(self)
+    }
+}
+
+fn directory(directory: &Directory) -> Checked {
     if directory.version == 0 {
         return Err(DirectoryError::invalid("version", "the first version is 1"));
     }

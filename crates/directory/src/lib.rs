@@ -18,6 +18,7 @@ pub mod signed;
 
 mod check;
 mod error;
+mod forms;
 mod parse;
 mod roots;
 mod text;
@@ -28,7 +29,8 @@ pub use error::DirectoryError;
 pub use model::{Directory, Member, Role, Rule};
 pub use roots::RootKeys;
 pub use signed::{DirectorySignature, SignedDirectory};
-pub use values::{Hex, KemKey, OrAny, ValueError};
+pub use text::ValueError;
+pub use values::{Hex, KemKey, OrAny};
 pub use verified::VerifiedDirectory;
 
 /// Limits of a directory; a file beyond them is refused.

@@ -1,15 +1,14 @@
 //! What the directory says. The same text forms stand in the TOML that people write and in the JSON that is signed.
 //!
-//! Members and groups share one space of names, so that a rule can name either. A directory that breaks a rule of
-//! [`Directory::check`] can neither be signed nor verified.
+//! Members and groups share one space of names, so that a rule can name either. What holds across fields is checked in
+//! `check.rs`: a directory that breaks one of those rules can neither be signed nor verified.
 
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::name::{MemberId, Name, PayloadKind};
 use serde::{Deserialize, Serialize};
 
-use crate::error::DirectoryError;
+use crate::text;
 use crate::values::{Hex, KemKey, OrAny};
-use crate::{check, parse, text};
 
 /// The name of a group of members, e.g. `ticketing` or `offices-nrw`.
 pub type Group = Name<32>;
@@ -140,51 +139,4 @@ fn names(list: &[OrAny<Group>], member: &Member) -> bool {
         OrAny::Any => true,
         OrAny::One(name) => member.is_called(name),
     })
-}
-
-impl Directory {
-    /// Reads the form that people write.
-    ///
-    /// # Errors
-    /// Not TOML, a field that does not exist, or [`check`](Self::check) fails.
-    pub fn from_toml(text: &str) -> Result<Self, DirectoryError> {
-        let directory: Self = parse::toml(text)?;
-        directory.check()?;
-        Ok(directory)
-    }
-
-    /// Reads the form that is signed.
-    ///
-    /// # Errors
-    /// As [`from_toml`](Self::from_toml).
-    pub fn from_json(bytes: &[u8]) -> Result<Self, DirectoryError> {
-        let directory: Self = parse::json(bytes)?;
-        directory.check()?;
-        Ok(directory)
-    }
-
-    /// The form that people write. Comments of the file from which it came are lost.
-    ///
-    /// # Errors
-    /// A time is beyond the year 9999.
-    pub fn to_toml(&self) -> Result<String, DirectoryError> {
-        toml::to_string_pretty(self).map_err(|error| DirectoryError::Unwritable(error.to_string()))
-    }
-
-    /// The form that is signed.
-    ///
-    /// # Errors
-    /// A time is beyond the year 9999.
-    pub fn to_json(&self) -> Result<Vec<u8>, DirectoryError> {
-        serde_json::to_vec(self).map_err(|error| DirectoryError::Unwritable(error.to_string()))
-    }
-
-    /// Checks what the types cannot express: limits, that every name stands for one thing only, that every rule names
-    /// members or groups that exist, and what each role must have.
-    ///
-    /// # Errors
-    /// The first rule that is broken, with its place.
-    pub fn check(&self) -> Result<(), DirectoryError> {
-        check::directory(self)
-    }
 }

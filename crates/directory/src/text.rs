@@ -5,6 +5,23 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serializer, de};
 
+/// A text that is not a value of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not hexadecimal digits, or too few or many.
+    #[error("expected {expected} hexadecimal digits")]
+    Hex {
+        /// How many.
+        expected: usize,
+    },
+    /// Neither of the two lengths of a KEM key.
+    #[error("a KEM key has 64 hexadecimal digits (X25519) or 2432 (X-Wing)")]
+    KemKey,
+    /// No time.
+    #[error("'{}' is not a time: write it like \"2027-01-31T12:00:00Z\"", .0.escape_debug())]
+    Time(String),
+}
+
 /// A value with `FromStr` and `Display`.
 pub(crate) mod one {
     use super::*;
@@ -47,7 +64,6 @@ pub(crate) mod time {
     use schleuse_protocol::time::UnixSeconds;
 
     use super::*;
-    use crate::values::ValueError;
 
     pub(crate) fn serialize<S: Serializer>(time: &UnixSeconds, serializer: S) -> Result<S::Ok, S::Error> {
         let text = format(*time).ok_or_else(|| serde::ser::Error::custom("a time is beyond the year 9999"))?;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::text;
+use crate::text::{self, ValueError};
 
 /// `N` bytes, written as hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,23 +40,6 @@ impl<T: PartialEq> OrAny<T> {
             Self::One(one) => one == value,
         }
     }
-}
-
-/// A text that is not a value of its kind.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
-    /// Not hexadecimal digits, or too few or many.
-    #[error("expected {expected} hexadecimal digits")]
-    Hex {
-        /// How many.
-        expected: usize,
-    },
-    /// Neither of the two lengths of a KEM key.
-    #[error("a KEM key has 64 hexadecimal digits (X25519) or 2432 (X-Wing)")]
-    KemKey,
-    /// No time.
-    #[error("'{}' is not a time: write it like \"2027-01-31T12:00:00Z\"", .0.escape_debug())]
-    Time(String),
 }
 
 impl<const N: usize> FromStr for Hex<N> {
