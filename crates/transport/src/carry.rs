@@ -1,5 +1,8 @@
-//! The way of one stream through a proxy, in three steps: [`header`] says where it goes, [`open`] opens a stream there,
-//! and [`join`] carries. What differs between proxies (whose stream, which link, what is recorded) stands between them.
+//! The way of one stream through a proxy: a [`Visit`] begins, [`header`] says where the stream goes, [`open`] opens one there,
+//! and the visit [carries](Visit::carry) it to its end. What differs between proxies (whose stream, which link) stands
+//! between these steps.
+
+mod record;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,6 +18,8 @@ use crate::framed::write;
 use crate::net::{Connection, RecvStream, WriteError};
 use crate::relay::{Side, Standstill, relay_unless_full};
 use crate::shutdown::Shutdown;
+
+pub use record::{Observer, StreamRecord, Visit};
 
 /// How long a connection may take to give a stream: it is at its limit of streams, or dead and not yet timed out.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -35,6 +35,8 @@ pub use toml::Spanned;
 
 pub use named::{NamedFile, Place};
 
+use crate::exit::{self, AppError};
+
 /// Reads and parses a configuration file.
 ///
 /// # Errors
@@ -129,6 +131,15 @@ pub enum ConfigError {
         /// What, and what to do.
         what: String,
     },
+}
+
+impl From<ConfigError> for AppError {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Read { ref source, .. } => Self::of_file(source, &error),
+            ConfigError::AtLine { .. } | ConfigError::InFile { .. } => Self::new(exit::CONFIG, error),
+        }
+    }
 }
 
 /// serde says "unknown field `x`, expected one of `a`, `b`" (likewise for variants): adds the nearest of them.

@@ -1,15 +1,11 @@
 //! How a daemon ends: an exit code that scripts can rely on, and one line that a person can act on.
+//!
+//! This is the bottom of the crate: each other module says beside its own errors what they are as an [`AppError`].
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-
-use crate::config::ConfigError;
-use crate::endpoint::BindError;
-use crate::runtime::WorkerError;
-use crate::secret::SecretError;
-use crate::tls::{TlsError, TlsFileError};
 
 /// Something failed while running.
 pub const FAILURE: u8 = 1;
@@ -43,7 +39,7 @@ impl AppError {
     }
 
     /// `message` says which file; the code comes from what the operating system said.
-    fn of_file(error: &io::Error, message: impl fmt::Display) -> Self {
+    pub(crate) fn of_file(error: &io::Error, message: impl fmt::Display) -> Self {
         let code = file_code(error);
         if code == NO_PERMISSION {
             let remedy = "give the file to the user that this program runs as (chown), or run it as the file's owner";
@@ -88,65 +84,6 @@ pub fn main_with(run: impl FnOnce() -> Result<(), AppError>) -> ExitCode {
     }
 }
 
-impl From<ConfigError> for AppError {
-    fn from(error: ConfigError) -> Self {
-        match error {
-            ConfigError::Read { ref source, .. } => Self::of_file(source, &error),
-            ConfigError::AtLine { .. } | ConfigError::InFile { .. } => Self::new(CONFIG, error),
-        }
-    }
-}
-
-impl From<BindError> for AppError {
-    fn from(error: BindError) -> Self {
-        let code = match error {
-            BindError::InUse(_) => UNAVAILABLE,
-            BindError::Forbidden(_) => NO_PERMISSION,
-            BindError::Io { .. } => CONFIG,
-        };
-        Self::new(code, error)
-    }
-}
-
-impl From<SecretError> for AppError {
-    fn from(error: SecretError) -> Self {
-        match error {
-            SecretError::OpenToOthers { .. } => Self::new(NO_PERMISSION, error),
-            SecretError::Read { ref source, .. } => Self::of_file(source, &error),
-            SecretError::TooLarge { .. } | SecretError::NotAKey { .. } => Self::new(CONFIG, error),
-        }
-    }
-}
-
-impl From<TlsFileError> for AppError {
-    fn from(error: TlsFileError) -> Self {
-        match error {
-            TlsFileError::Secret(secret) => secret.into(),
-            TlsFileError::Read { ref source, .. } => Self::of_file(source, &error),
-            TlsFileError::NoCertificate { .. } | TlsFileError::NoKey { .. } => Self::new(CONFIG, error),
-        }
-    }
-}
-
-impl From<TlsError> for AppError {
-    fn from(error: TlsError) -> Self {
-        Self::new(CONFIG, error)
-    }
-}
-
-impl<E: Into<AppError>> From<WorkerError<E>> for AppError {
-    fn from(error: WorkerError<E>) -> Self {
-        match error {
-            WorkerError::Work(error) => error.into(),
-            WorkerError::Start(_) => {
-                Self::new(UNAVAILABLE, "cannot start a thread: the limits of the system are reached")
-            }
-            WorkerError::Signals(error) => Self::new(FAILURE, format!("cannot receive signals: {error}")),
-            WorkerError::Panicked => Self::new(FAILURE, "a thread panicked; please report this with the lines above"),
-        }
-    }
-}
-
 /// A file that a configuration names: absent, a folder or no text is a mistake in the configuration, forbidden one in the
 /// permissions.
 fn file_code(error: &io::Error) -> u8 {
@@ -166,7 +103,10 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::secret::Secret;
+    use crate::config::ConfigError;
+    use crate::endpoint::BindError;
+    use crate::secret::{Secret, SecretError};
+    use crate::tls::TlsFileError;
 
     #[test]
     fn each_failure_has_its_code() {

@@ -8,6 +8,7 @@ use std::thread;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::exit::{self, AppError};
 use crate::shutdown::Shutdown;
 
 /// The cores that this process may use.
@@ -48,6 +49,21 @@ pub enum WorkerError<E> {
     /// The work panicked: a bug. The panic's own message is on standard error.
     #[error("a thread panicked; please report this")]
     Panicked,
+}
+
+impl<E: Into<AppError>> From<WorkerError<E>> for AppError {
+    fn from(error: WorkerError<E>) -> Self {
+        match error {
+            WorkerError::Work(error) => error.into(),
+            WorkerError::Start(_) => {
+                Self::new(exit::UNAVAILABLE, "cannot start a thread: the limits of the system are reached")
+            }
+            WorkerError::Signals(error) => Self::new(exit::FAILURE, format!("cannot receive signals: {error}")),
+            WorkerError::Panicked => {
+                Self::new(exit::FAILURE, "a thread panicked; please report this with the lines above")
+            }
+        }
+    }
 }
 
 /// Starts `work(core, shutdown)` on `cores` threads named `name-core`, each with its own runtime.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::exit::{self, AppError};
+
 /// Larger than any key file; a path that points at something else is found out early.
 const MAX_SECRET_FILE: u64 = 64 * 1024;
 
@@ -123,6 +125,16 @@ pub enum SecretError {
 
 fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+impl From<SecretError> for AppError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::OpenToOthers { .. } => Self::new(exit::NO_PERMISSION, error),
+            SecretError::Read { ref source, .. } => Self::of_file(source, &error),
+            SecretError::TooLarge { .. } | SecretError::NotAKey { .. } => Self::new(exit::CONFIG, error),
+        }
+    }
 }
 
 /// Asks the open file, not the path, so that nobody can swap it in between.

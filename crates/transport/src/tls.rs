@@ -18,6 +18,8 @@ use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
 
+use crate::exit::{self, AppError};
+
 pub use crate::secret::EXAMPLE_MARKER_FILE;
 pub use fingerprint::{Fingerprint, NotACertificate, fingerprint, peer_fingerprint};
 pub use identity::{EXAMPLE_MARKER_NAME, Identity, Roots, TlsFileError};
@@ -105,6 +107,12 @@ pub enum TlsError {
     /// The provider lost the cipher suite that QUIC needs.
     #[error("TLS cannot be used for QUIC: {0}")]
     Quic(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
+}
+
+impl From<TlsError> for AppError {
+    fn from(error: TlsError) -> Self {
+        Self::new(exit::CONFIG, error)
+    }
 }
 
 fn server_tls(identity: &Identity, peers: &Peers) -> Result<rustls::ServerConfig, TlsError> {

@@ -6,6 +6,8 @@ use std::num::NonZeroUsize;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::exit::{self, AppError};
+
 /// Room for a burst while the core is busy. The kernel may cap it (`net.core.rmem_max`), which is fine.
 const BUFFER: usize = 2 * 1024 * 1024;
 
@@ -52,6 +54,17 @@ impl BindError {
             io::ErrorKind::PermissionDenied => Self::Forbidden(address),
             _ => Self::Io { address, source },
         }
+    }
+}
+
+impl From<BindError> for AppError {
+    fn from(error: BindError) -> Self {
+        let code = match error {
+            BindError::InUse(_) => exit::UNAVAILABLE,
+            BindError::Forbidden(_) => exit::NO_PERMISSION,
+            BindError::Io { .. } => exit::CONFIG,
+        };
+        Self::new(code, error)
     }
 }
 

@@ -11,6 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::fingerprint::{Fingerprint, NotACertificate, fingerprint};
+use crate::exit::{self, AppError};
 use crate::secret::{Secret, SecretError, is_example_file};
 
 /// A certificate with this in its subject or issuer belongs to a published key.
@@ -155,6 +156,16 @@ impl TlsFileError {
             Self::NoCertificate { .. } => Self::NoCertificate { path: certificate.to_owned() },
             Self::NoKey { .. } => Self::NoKey { path: key.to_owned() },
             other => other,
+        }
+    }
+}
+
+impl From<TlsFileError> for AppError {
+    fn from(error: TlsFileError) -> Self {
+        match error {
+            TlsFileError::Secret(secret) => secret.into(),
+            TlsFileError::Read { ref source, .. } => Self::of_file(source, &error),
+            TlsFileError::NoCertificate { .. } | TlsFileError::NoKey { .. } => Self::new(exit::CONFIG, error),
         }
     }
 }
