@@ -23,18 +23,21 @@
 
 mod budget;
 mod config;
+mod control;
+mod daemon;
 mod keys;
 mod link;
 mod members;
-mod observe;
 mod office_link;
 mod offices;
 mod outer_link;
 mod places;
-mod proxy;
+mod shared;
+mod standstills;
 mod stream;
 mod worker;
 
 pub use config::{Config, Limits, Settings};
-pub use observe::{Ending, Observer, StreamRecord};
-pub use proxy::{Handle, start};
+pub use daemon::{Handle, start};
+pub use schleuse_transport::carry::Ending;
+pub use shared::{Observer, StreamRecord};

@@ -9,9 +9,9 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::net::Connection;
 use schleuse_transport::relay::refusal_code;
 
-use crate::link::{Control, LinkEnd};
+use crate::control::{Control, LinkEnd};
 use crate::offices::Presence;
-use crate::worker::Worker;
+use crate::shared::Worker;
 
 /// protocol.md 5.3: hello; then the office is reachable here until it goes or says that it drains.
 pub(crate) async fn serve(worker: &Worker, office: MemberId, connection: &Connection) -> Result<(), LinkEnd> {

@@ -1,18 +1,17 @@
 //! The link of an outer proxy: it gets the admission keys and brings streams.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::endpoint::{Limits, StreamBudget};
 use schleuse_transport::net::Connection;
-use schleuse_transport::relay::Standstill;
 
-use crate::link::{Control, LinkEnd};
+use crate::control::{Control, LinkEnd};
+use crate::shared::Worker;
+use crate::standstills::Standstills;
 use crate::stream::{self, Visitor};
-use crate::worker::Worker;
 
 /// How often it is looked whether the epoch has changed. The next epoch's key is there already, so nothing is urgent.
 const LOOK: Duration = Duration::from_secs(60);
@@ -56,17 +55,5 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
                 control.send(&InnerToOuter::Drain).await?;
             }
         }
-    }
-}
-
-/// What streams of one link may stand still, by their office: no office can fill the link's window and so block others.
-#[derive(Default)]
-pub(crate) struct Standstills(Mutex<HashMap<MemberId, Standstill>>);
-
-impl Standstills {
-    /// For an office that a valid token names, so there are no more of them than offices.
-    pub(crate) fn towards(&self, office: MemberId) -> Standstill {
-        let mut offices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        offices.entry(office).or_insert_with(|| Standstill::quarter_of(&Limits::LINK)).clone()
     }
 }

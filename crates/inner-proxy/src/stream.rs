@@ -1,22 +1,20 @@
 //! The way of one stream: header, token, office, relay.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use schleuse_protocol::inner::{InnerAction, InnerStream};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_transport::carry::{self, NextHop, OpenError};
+use schleuse_transport::carry::{self, NextHop, OpenError, Visit};
 use schleuse_transport::endpoint::StreamSlot;
 use schleuse_transport::net::RecvStream;
 use schleuse_transport::relay::Side;
 
 use crate::keys::Opener;
-use crate::observe::{Ending, StreamRecord};
-use crate::outer_link::Standstills;
 use crate::places::Place;
-use crate::worker::Worker;
+use crate::shared::Worker;
+use crate::standstills::Standstills;
 
 /// Where a stream comes from.
 pub(crate) struct Visitor {
@@ -29,29 +27,9 @@ pub(crate) struct Visitor {
 
 /// Carries one stream to its end, and tells the observer.
 pub(crate) async fn take(worker: Worker, visitor: Visitor, mut near: Side) {
-    let clock = worker.shared.clock;
-    let started = clock.now();
-    let mut record = StreamRecord {
-        outer: visitor.outer,
-        office: None,
-        bytes_up: 0,
-        bytes_down: 0,
-        started: started.unix,
-        duration: Duration::ZERO,
-        ending: Ending::Broken,
-    };
-    let far = next_hop(&worker, &visitor.standstills, &mut near.recv, &mut record).await;
-    let carried = carry::join(near, far, clock, &worker.shutdown).await;
-    record.bytes_up += carried.to_office;
-    record.bytes_down += carried.to_sender;
-    record.ending = carried.ending;
-    record.duration = clock.millis().since(started.millis);
-    drop(visitor);
-    tracing::debug!(?record, "a stream has ended");
-    if let Some(observer) = &worker.shared.observer {
-        // An observer that is gone wants no records.
-        let _ = observer.send(record);
-    }
+    let mut visit = Visit::begin(visitor.outer, worker.shared.clock);
+    let far = next_hop(&worker, &visitor.standstills, &mut near.recv, &mut visit).await;
+    visit.carry(near, far, &worker.shutdown, worker.shared.observer.as_ref()).await;
 }
 
 /// Reads the header; with a good token, opens the stream to the office and hands on what has come.
@@ -59,7 +37,7 @@ async fn next_hop(
     worker: &Worker,
     standstills: &Standstills,
     recv: &mut RecvStream,
-    record: &mut StreamRecord,
+    visit: &mut Visit<MemberId>,
 ) -> Result<(NextHop, Place), StreamRefusal> {
     let shared = &worker.shared;
     let opener = Opener { keys: &shared.keys, used: &shared.used };
@@ -69,8 +47,7 @@ async fn next_hop(
         InnerAction::Forward { office, nonce, bytes } => (office, nonce, Bytes::from(bytes)),
         InnerAction::Reset(refusal) => return Err(refusal),
     };
-    record.office = Some(office);
-    record.bytes_up = bytes.len() as u64;
+    visit.goes(office, bytes.len());
     let place = shared.places.take(nonce).ok_or(StreamRefusal::Unavailable)?;
     let standstill = standstills.towards(office);
     for connection in shared.offices.connections(&office) {

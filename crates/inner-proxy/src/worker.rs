@@ -10,19 +10,12 @@ use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::tls::ServerTls;
 
 use crate::link;
-use crate::proxy::Shared;
+use crate::shared::{Shared, Worker};
 
 /// Bytes of the largest datagram to a peer. quinn keeps a buffer for the largest that it has sent with each connection, and
 /// of an office's idle link, of which there are thousands, that is a tenth of the memory. It holds towards outer proxies
 /// as well: it is set when a connection is accepted, before it is known who the peer is.
 const DATAGRAM: u16 = 4_000;
-
-/// What the tasks of one thread share.
-#[derive(Clone)]
-pub(crate) struct Worker {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) shutdown: Shutdown,
-}
 
 /// Until it is known who a peer is, it may open its control stream and nothing else. For an office that stays so. Whoever
 /// dialled keeps the link alive: if both ends did, thousands of idle links would cost twice as many packets.

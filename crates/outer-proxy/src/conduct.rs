@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use schleuse_transport::endpoint::Limits;
 use schleuse_transport::net::Connection;
 
-use crate::proxy::Shared;
-use crate::worker::UNADMITTED_WINDOW;
+use crate::limits::UNADMITTED_WINDOW;
+use crate::shared::Shared;
 
 /// Connections that may have a full window at a time. A token can be shown on any number of connections, and each window
 /// can be pinned by data that arrives out of order: this many times [`Limits::PUBLIC`]'s window is the most they take.

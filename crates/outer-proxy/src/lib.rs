@@ -21,14 +21,16 @@
 
 mod conduct;
 mod config;
+mod daemon;
 mod inners;
+mod limits;
 mod link;
-mod observe;
-mod proxy;
 mod sender;
+mod shared;
 mod stream;
 mod worker;
 
 pub use config::{Config, InnerPeer, Limits, Settings};
-pub use observe::{Ending, Observer, StreamRecord};
-pub use proxy::{Handle, start};
+pub use daemon::{Handle, start};
+pub use schleuse_transport::carry::Ending;
+pub use shared::{Observer, StreamRecord};

@@ -1,58 +1,67 @@
 //! The link to one inner proxy: dialled, kept, dialled again.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_transport::backoff::Backoff;
 use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
+use schleuse_transport::keep::{self, Dial};
 use schleuse_transport::net::{Connection, ConnectionError, Endpoint, SendStream};
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::{peer_fingerprint, server_name};
 
 use crate::config::InnerPeer;
 use crate::inners::Inners;
-use crate::worker::Worker;
+use crate::shared::Worker;
 
-/// The longest first pause before dialling again.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause.
+/// The longest pause before dialling again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A link that lived as long as this was a success: the next pause is short again.
-const SUCCESS: Duration = Duration::from_secs(10);
 /// How long resolving, dialling and the handshake may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps this thread linked to `peer` until the proxy drains. Then the last connection stays as long as its streams.
 pub(crate) async fn keep(worker: Worker, peer: InnerPeer, dialler: Endpoint) {
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    while let Some(dialled) = worker.shutdown.unless_draining(Link::dial(&peer, &dialler)).await {
-        match dialled {
-            Ok(link) => {
-                tracing::info!(inner = %peer.id, "linked to an inner proxy");
-                let since = worker.shared.clock.millis();
-                let end = worker.shutdown.unless_draining(link.serve(&worker.inners)).await;
-                worker.inners.unlinked(&peer.id);
-                let Some(end) = end else { return };
-                tracing::info!(inner = %peer.id, %end, "link to an inner proxy ended");
-                if worker.shared.clock.millis().since(since) >= SUCCESS {
-                    backoff.reset();
-                }
-            }
-            Err(error) => tracing::warn!(inner = %peer.id, %error, "cannot link to an inner proxy"),
-        }
-        if worker.shutdown.unless_draining(tokio::time::sleep(backoff.next_delay())).await.is_none() {
-            return;
-        }
+    let (clock, shutdown) = (worker.shared.clock, worker.shutdown.clone());
+    keep::keep(Inner { inners: worker.inners, peer, dialler }, LONGEST_PAUSE, clock, &shutdown).await;
+}
+
+/// An inner proxy that this thread is to be linked with.
+struct Inner {
+    inners: Arc<Inners>,
+    peer: InnerPeer,
+    dialler: Endpoint,
+}
+
+impl Dial for Inner {
+    type Link = Link;
+    type Failure = LinkError;
+    type End = LinkEnd;
+
+    fn peer(&self) -> MemberId {
+        self.peer.id
+    }
+
+    async fn dial(&mut self) -> Result<Link, LinkError> {
+        Link::dial(&self.peer, &self.dialler).await
+    }
+
+    async fn serve(&mut self, link: Link) -> LinkEnd {
+        link.serve(&self.inners).await
+    }
+
+    fn ended(&mut self) {
+        self.inners.unlinked(&self.peer.id);
     }
 }
 
 /// A connection whose peer is the inner proxy that the configuration means.
-struct Link<'a> {
-    peer: &'a InnerPeer,
+struct Link {
+    id: MemberId,
     connection: Connection,
     /// Ours has nothing to say after the hello, but finishing it would end the link.
     _send: SendStream,
@@ -60,9 +69,9 @@ struct Link<'a> {
     first: InnerToOuter,
 }
 
-impl<'a> Link<'a> {
+impl Link {
     /// protocol.md 5.3: connect, say hello, and wait for the admission keys.
-    async fn dial(peer: &'a InnerPeer, dialler: &Endpoint) -> Result<Self, LinkError> {
+    async fn dial(peer: &InnerPeer, dialler: &Endpoint) -> Result<Self, LinkError> {
         let connected = tokio::time::timeout(DIAL_TIMEOUT, connect(peer, dialler)).await;
         let connection = connected.map_err(|_| LinkError::TimedOut)??;
         if peer_fingerprint(&connection) != Some(peer.fingerprint) {
@@ -74,12 +83,12 @@ impl<'a> Link<'a> {
         // Should this fail, the stream's other half says why.
         let _ = write_message(&mut send, FrameType::Control, &OuterToInner::Hello(VERSION)).await;
         let first = frames.expect(FrameType::Control, HEADER_TIMEOUT).await?;
-        Ok(Self { peer, connection, _send: send, frames, first })
+        Ok(Self { id: peer.id, connection, _send: send, frames, first })
     }
 
     /// Offers the connection to streams until it is lost or is to take no more.
     async fn serve(mut self, inners: &Inners) -> LinkEnd {
-        let id = self.peer.id;
+        let id = self.id;
         let mut message = Some(self.first);
         loop {
             match message {

@@ -9,8 +9,9 @@ use schleuse_transport::seats::Seat;
 use tokio::time::Instant;
 
 use crate::conduct::Conduct;
+use crate::limits::sender_limits;
+use crate::shared::Worker;
 use crate::stream::{self, Visitor};
-use crate::worker::{Worker, sender_limits};
 
 /// How often it is looked whether a connection is used.
 const LOOK: Duration = Duration::from_secs(5);
@@ -32,8 +33,8 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, _seat: Seat) {
         tokio::select! {
             stream = connection.accept_bi() => match stream {
                 Ok(stream) => {
-                    let (conduct, slot) = (conduct.clone(), budget.accepted());
-                    let visitor = Visitor { address: sender, conduct, slot };
+                    let (conduct, _slot) = (conduct.clone(), budget.accepted());
+                    let visitor = Visitor { address: sender, conduct, _slot };
                     // In a box: tokio copies a task several times before and after it runs, and this one has kilobytes.
                     let task = Box::pin(stream::take(worker.clone(), visitor, stream.into()));
                     worker.shared.streams.spawn(task);

@@ -12,26 +12,15 @@ use schleuse_transport::tls::{ClientTls, ServerTls};
 
 use crate::config::Settings;
 use crate::inners::Inners;
+use crate::limits::sender_limits;
 use crate::link;
-use crate::proxy::Shared;
 use crate::sender;
-
-/// What a sender may have us hold before its first valid token, in bytes of all its streams together. Whoever has no
-/// token can therefore fill `connections` times this, and no more.
-pub(crate) const UNADMITTED_WINDOW: u32 = 64 * 1024;
+use crate::shared::{Shared, Worker};
 
 /// What the threads are started with.
 pub(crate) struct Equipment {
     pub(crate) listeners: Listeners,
     pub(crate) client: ClientConfig,
-}
-
-/// What the tasks of one thread share.
-#[derive(Clone)]
-pub(crate) struct Worker {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) inners: Arc<Inners>,
-    pub(crate) shutdown: Shutdown,
 }
 
 pub(crate) fn server_config(settings: &Settings, tls: ServerTls) -> ServerConfig {
@@ -41,13 +30,6 @@ pub(crate) fn server_config(settings: &Settings, tls: ServerTls) -> ServerConfig
 pub(crate) fn client_config(tls: ClientTls) -> ClientConfig {
     // An inner proxy opens no streams here.
     endpoint::client_config(tls, &Limits { first_streams: 0, max_streams: 0, ..Limits::LINK })
-}
-
-/// What a sender's connection may take at first; [`Conduct`](crate::conduct::Conduct) raises the window with a valid token.
-pub(crate) fn sender_limits(settings: &Settings) -> Limits {
-    let max_streams = settings.limits.streams_per_connection.get();
-    let first_streams = Limits::PUBLIC.first_streams.min(max_streams);
-    Limits { first_streams, max_streams, connection_window: UNADMITTED_WINDOW, ..Limits::PUBLIC }
 }
 
 /// The whole life of one thread.

@@ -22,7 +22,7 @@ async fn a_stream_with_a_good_token_reaches_its_office_and_is_seen_as_bytes() {
 
     let record = network.record().await;
     let header = encode_frame(FrameType::Incoming, &incoming).len() as u64;
-    assert_eq!((record.outer, record.office), (id("outer-1"), Some(id("ga-koeln"))));
+    assert_eq!((record.from, record.to), (id("outer-1"), Some(id("ga-koeln"))));
     assert_eq!((record.bytes_up, record.bytes_down, record.ending), (header + 14, 7, Ending::Finished));
 }
 
@@ -47,7 +47,7 @@ async fn a_token_with_any_changed_part_is_refused_and_reaches_nobody() {
     for open in &bad {
         assert_eq!(network.outer.refused(open).await, StreamRefusal::Refused, "{open:?}");
         let record = network.record().await;
-        assert_eq!((record.office, record.ending), (None, Ending::Refused));
+        assert_eq!((record.to, record.ending), (None, Ending::Refused));
     }
     // Streams arrive in order, so the first that arrives shows that none of the others was opened.
     let (_send, _recv) = network.outer.stream(&good, b"").await;
@@ -79,7 +79,7 @@ async fn an_office_that_is_not_connected_is_unavailable() {
     // Until the proxy has seen the close, a stream breaks off instead: that is "unavailable" as well.
     assert_eq!(network.outer.refused(&open).await, StreamRefusal::Unavailable);
     let record = network.record().await;
-    assert_eq!(record.office, Some(id("ga-bonn")));
+    assert_eq!(record.to, Some(id("ga-bonn")));
     let (open, office) = (network.office.header().await, &network.office);
     let (_send, _recv) = network.outer.stream(&open, b"").await;
     assert_eq!(office.stream().await.0.nonce, open.token.nonce, "other offices go on");
@@ -145,7 +145,7 @@ async fn a_token_has_four_streams_at_a_time_whoever_brings_them() {
     for outer in [&network.outer, &second] {
         assert_eq!(outer.refused(&open).await, StreamRefusal::Unavailable);
         let record = soon(network.records.recv()).await.unwrap();
-        assert_eq!((record.office, record.ending), (Some(id("ga-koeln")), Ending::Unavailable));
+        assert_eq!((record.to, record.ending), (Some(id("ga-koeln")), Ending::Unavailable));
     }
     let (_send, _recv) = network.outer.stream(&other, b"").await;
     assert_eq!(network.office.stream().await.0.nonce, other.token.nonce, "other tokens have their own");
@@ -177,7 +177,7 @@ async fn an_office_that_takes_nothing_does_not_block_the_others() {
     // A quarter of the window may stand still; the rest is given up long before it would time out.
     for _ in 0..STREAMS - 16 {
         let record = network.record().await;
-        assert_eq!((record.office, record.ending), (Some(id("ga-koeln")), Ending::Broken));
+        assert_eq!((record.to, record.ending), (Some(id("ga-koeln")), Ending::Broken));
     }
     assert_eq!(network.outer.refused(&stuck[16]).await, StreamRefusal::Unavailable, "no more for this office now");
 

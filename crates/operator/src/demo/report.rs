@@ -138,8 +138,8 @@ fn senders(audit: &Audit) -> HashSet<MemberId> {
 
 fn outer_party(id: &MemberId, seen: &[outer::StreamRecord]) -> Party<OuterRecord> {
     let record = |record: &outer::StreamRecord| OuterRecord {
-        sender: record.sender.to_string(),
-        inner: record.inner.map(|inner| inner.to_string()),
+        sender: record.from.to_string(),
+        inner: record.to.map(|inner| inner.to_string()),
         bytes_up: record.bytes_up,
         bytes_down: record.bytes_down,
         millis: record.duration.as_millis(),
@@ -150,8 +150,8 @@ fn outer_party(id: &MemberId, seen: &[outer::StreamRecord]) -> Party<OuterRecord
 
 fn inner_party(id: &MemberId, seen: &[inner::StreamRecord]) -> Party<InnerRecord> {
     let record = |record: &inner::StreamRecord| InnerRecord {
-        outer: record.outer.to_string(),
-        office: record.office.map(|office| office.to_string()),
+        outer: record.from.to_string(),
+        office: record.to.map(|office| office.to_string()),
         bytes_up: record.bytes_up,
         bytes_down: record.bytes_down,
         millis: record.duration.as_millis(),

@@ -32,7 +32,7 @@ pub(super) async fn until(
     let mut known: HashSet<TicketId> = audit.inboxes.iter().flat_map(|(_, lines)| lines).map(|line| line.id).collect();
     say(invitation.offer(network).await?);
     while let Some(record) = interrupted.unless_draining(network.next_carried()).await {
-        let Some(desk) = record.office.and_then(|office| network.offices().desk(&office)) else { continue };
+        let Some(desk) = record.to.and_then(|office| network.offices().desk(&office)) else { continue };
         let mut lines = desk.settled_inbox().await?;
         lines.retain(|line| known.insert(line.id));
         if !lines.is_empty() {

@@ -21,9 +21,9 @@ async fn a_stream_with_a_valid_token_is_carried_both_ways_and_seen_as_bytes() {
 
     let record = network.record().await;
     let header = encode_frame(FrameType::Open, &header).len() as u64;
-    assert_eq!((record.inner, record.ending), (Some(id("inner-1")), Ending::Finished));
+    assert_eq!((record.to, record.ending), (Some(id("inner-1")), Ending::Finished));
     assert_eq!((record.bytes_up, record.bytes_down), (header + 14, 7));
-    assert!(record.sender.ip().is_loopback());
+    assert!(record.from.ip().is_loopback());
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn a_stream_with_a_wrong_mac_never_reaches_the_inner_proxy() {
         let (_send, mut recv) = stream(&network.sender, &forged, b"x").await;
         assert_eq!(refusal(&mut recv).await, StreamRefusal::Refused);
         let record = network.record().await;
-        assert_eq!((record.inner, record.ending, record.bytes_up), (None, Ending::Refused, 0));
+        assert_eq!((record.to, record.ending, record.bytes_up), (None, Ending::Refused, 0));
     }
     let mut other = good;
     other.token.sealed[0] ^= 1;

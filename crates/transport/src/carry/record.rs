@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schleuse_protocol::time::{Millis, UnixSeconds};
-use schleuse_protocol::wire::label::MemberId;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use tokio::sync::mpsc;
 
