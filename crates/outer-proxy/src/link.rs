@@ -51,6 +51,7 @@ impl Dial for Inner {
     }
 
     async fn serve(&mut self, link: Link) -> LinkEnd {
+        tracing::info!(inner = %self.peer.id, "linked to an inner proxy");
         link.serve(&self.inners).await
     }
 

@@ -50,7 +50,6 @@ pub async fn keep(mut peer: impl Dial, longest_pause: Duration, clock: Clock, sh
     while let Some(dialled) = shutdown.unless_draining(peer.dial()).await {
         match dialled.map_err(|error| error.to_string()) {
             Ok(link) => {
-                tracing::info!(peer = %id, "linked");
                 let since = clock.millis();
                 let end = shutdown.unless_draining(peer.serve(link)).await.map(|end| end.to_string());
                 peer.ended();
