@@ -65,6 +65,7 @@ fn no_seed_breaks_a_promise_and_most_deliver() {
         ("leases taken over", sum(|report| report.tally.taken_over)),
         ("superseded attempts", sum(|report| report.tally.superseded)),
         ("segments read back", sum(|report| report.tally.read_back)),
+        ("streams that waited for a link", sum(|report| report.tally.waited_for_a_link)),
     ] {
         println!("{what}: {count}");
         assert!(count >= 20, "the seeds hardly show {what}: {count}");

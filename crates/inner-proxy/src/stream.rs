@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use schleuse_protocol::inner::{InnerAction, InnerStream};
+use schleuse_protocol::hop::AwaitNextHop;
+use schleuse_protocol::inner::{Forward, judge};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop, OpenError, Visit};
@@ -41,17 +42,16 @@ async fn next_hop(
 ) -> Result<(NextHop, Place), StreamRefusal> {
     let shared = &worker.shared;
     let opener = Opener { keys: &shared.keys, used: &shared.used };
-    let machine = InnerStream::new(shared.settings.id, opener, shared.clock.now());
-    let action = worker.shutdown.unless_draining(carry::header(machine, recv, shared.clock)).await;
-    let (office, nonce, bytes) = match action.ok_or(StreamRefusal::Unavailable)? {
-        InnerAction::Forward { office, nonce, bytes } => (office, nonce, Bytes::from(bytes)),
-        InnerAction::Reset(refusal) => return Err(refusal),
-    };
+    let header = worker.shutdown.unless_draining(carry::header(recv, shared.clock)).await;
+    let header = header.ok_or(StreamRefusal::Unavailable)??;
+    let Forward { office, nonce, bytes } = judge(shared.settings.id, &opener, header, shared.clock.now())?;
+    let bytes = Bytes::from(bytes);
     visit.goes(office, bytes.len());
     let place = shared.places.take(nonce).ok_or(StreamRefusal::Unavailable)?;
     let standstill = standstills.towards(office);
+    let awaited = AwaitNextHop::new(shared.clock.now());
     for connection in shared.offices.connections(&office) {
-        match carry::open(&connection, bytes.clone(), standstill.clone()).await {
+        match carry::open(&connection, bytes.clone(), standstill.clone(), &awaited, shared.clock).await {
             Ok(far) => return Ok((far, place)),
             // This connection was just lost; an older one may live.
             Err(OpenError::Lost(_)) => {}

@@ -7,6 +7,7 @@ use schleuse_admission::AdmissionKey;
 use schleuse_protocol::outer::{Admission, AdmissionRing};
 use schleuse_protocol::wire::hop::AdmissionKeyBytes;
 use schleuse_protocol::wire::name::MemberId;
+use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::{Epoch, RouteToken};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::net::Connection;
@@ -77,20 +78,22 @@ impl Verdict<'_> {
     }
 }
 
-impl Admission for &Verdict<'_> {
-    fn admits(&self, inner: &MemberId, token: &RouteToken) -> bool {
+impl Admission for Verdict<'_> {
+    fn check(&self, inner: &MemberId, token: &RouteToken) -> Result<(), StreamRefusal> {
         let state = self.inners.state();
         let Some(key) = state.ring.key(inner, token.epoch) else {
-            // The keys of a configured inner proxy that was not reached yet are unknown: without a link the stream goes
-            // nowhere, but the sender is told that another try is worth it.
-            let silent = state.ring.key(inner, Epoch::of(self.inners.clock.unix())).is_none();
-            return silent && self.inners.configured.contains(inner);
+            // The keys of a configured inner proxy that was not reached yet are unknown: another try is worth it.
+            let is_silent = state.ring.key(inner, Epoch::of(self.inners.clock.unix())).is_none();
+            let is_awaited = is_silent && self.inners.configured.contains(inner);
+            return Err(if is_awaited { StreamRefusal::Unavailable } else { StreamRefusal::Refused });
         };
-        let admitted = key.check(token);
-        if let Some(link) = state.linked.get(inner).filter(|_| admitted) {
+        if !key.check(token) {
+            return Err(StreamRefusal::Refused);
+        }
+        if let Some(link) = state.linked.get(inner) {
             // Empty before: a stream has one header.
             let _ = self.link.set(link.clone());
         }
-        admitted
+        Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use schleuse_protocol::outer::{OuterAction, OuterStream};
+use schleuse_protocol::hop::AwaitNextHop;
+use schleuse_protocol::outer::{Forward, judge};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop, Visit};
 use schleuse_transport::endpoint::StreamSlot;
@@ -35,18 +36,15 @@ async fn next_hop(
     recv: &mut RecvStream,
     visit: &mut Visit<SocketAddr>,
 ) -> Result<(NextHop, AdmittedStream), StreamRefusal> {
-    let verdict = worker.inners.verdict();
     let clock = worker.shared.clock;
-    let header = carry::header(OuterStream::new(&verdict, clock.now()), recv, clock);
-    let action = worker.shutdown.unless_draining(header).await;
-    let (inner, bytes) = match action.ok_or(StreamRefusal::Unavailable)? {
-        OuterAction::Forward { inner, bytes } => (inner, bytes),
-        OuterAction::Reset(refusal) => return Err(refusal),
-    };
+    let header = worker.shutdown.unless_draining(carry::header(recv, clock)).await;
+    let verdict = worker.inners.verdict();
+    let Forward { inner, bytes } = judge(&verdict, header.ok_or(StreamRefusal::Unavailable)??)?;
     visit.goes(inner, bytes.len());
     let link = verdict.into_link().ok_or(StreamRefusal::Unavailable)?;
     let admitted = conduct.admit();
     // Streams that stand still block only the sender's own connection.
-    let far = carry::open(&link, bytes.into(), Standstill::unbounded()).await;
+    let awaited = AwaitNextHop::new(clock.now());
+    let far = carry::open(&link, bytes.into(), Standstill::unbounded(), &awaited, clock).await;
     Ok((far.map_err(|_| StreamRefusal::Unavailable)?, admitted))
 }

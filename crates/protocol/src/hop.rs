@@ -1,26 +1,15 @@
-//! What outer and inner proxy have in common: a stream's header is collected and judged, the next hop is opened, then
-//! bytes are carried both ways and only counted.
-//!
-//! The two differ in their [`Judge`]: [`outer`](crate::outer) and [`inner`](crate::inner).
+//! What outer and inner proxy have in common: a stream's header is collected ([`AwaitHeader`]), judged by
+//! [`outer::judge`](crate::outer::judge) or [`inner::judge`](crate::inner::judge), the next hop is opened
+//! ([`AwaitNextHop`]), then bytes are carried both ways and only counted ([`Relay`]).
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::limits::HEADER_TIMEOUT;
+use crate::limits::{HEADER_TIMEOUT, NEXT_HOP_TIMEOUT};
 use crate::relay::Relay;
 use crate::time::{Millis, Now};
 use crate::wire::frame::{Frame, FrameReader, FrameType};
 use crate::wire::hop::Open;
 use crate::wire::refusal::StreamRefusal;
-
-/// Decides what becomes of a stream by its header.
-pub trait Judge {
-    /// What the shell is to do: forward, or reset with the refusal that it is made of.
-    type Action: From<StreamRefusal>;
-
-    /// The action that forwards the stream, if it may go on.
-    fn judge(&self, header: Header, now: Now) -> Option<Self::Action>;
-}
 
 /// A stream's whole header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,146 +22,81 @@ pub struct Header {
     pub rest: Vec<u8>,
 }
 
-/// One stream through a proxy.
+/// Collects a stream's first frame, which must be [`Open`], within [`HEADER_TIMEOUT`] (protocol.md 7.1).
 #[derive(Debug)]
-pub struct HopStream<J: Judge> {
-    judge: J,
+pub struct AwaitHeader {
+    frames: FrameReader,
+    deadline: Millis,
     state: State,
-    actions: VecDeque<J::Action>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Collecting the header.
-    AwaitHeader(AwaitHeader),
-    /// The next hop is being opened.
-    AwaitNextHop {
-        /// When that takes too long.
-        deadline: Millis,
-    },
-    /// Carrying.
-    Relaying(Relay),
-    /// Refused; nothing more happens.
-    Refused,
+    /// More bytes are wanted.
+    Collecting,
+    /// To be polled.
+    Decided(Result<Header, StreamRefusal>),
+    /// Polled: nothing more happens.
+    Over,
 }
 
-impl<J: Judge> HopStream<J> {
-    pub(crate) fn with_judge(judge: J, now: Now) -> Self {
-        Self { judge, state: State::AwaitHeader(AwaitHeader::new(now)), actions: VecDeque::new() }
+impl AwaitHeader {
+    /// A stream that was just accepted.
+    pub fn new(now: Now) -> Self {
+        let deadline = now.millis.after(HEADER_TIMEOUT);
+        Self { frames: FrameReader::new(), deadline, state: State::Collecting }
     }
 
-    /// Whether the shell shall read and pass to [`handle_header`](Self::handle_header). Later it moves bytes by itself
-    /// and reports their number to [`relay`](Self::relay).
-    pub fn wants_header(&self) -> bool {
-        matches!(self.state, State::AwaitHeader(_))
+    /// Whether the shell shall read and pass to [`handle_bytes`](Self::handle_bytes).
+    pub fn wants_bytes(&self) -> bool {
+        matches!(self.state, State::Collecting)
     }
 
     /// Bytes of the beginning of the stream.
-    pub fn handle_header(&mut self, bytes: &[u8], now: Now) {
-        let State::AwaitHeader(awaited) = &mut self.state else { return };
-        let forward = match awaited.read(bytes) {
-            Ok(None) => return,
-            Ok(Some(header)) => self.judge.judge(header, now),
-            Err(NotAHeader) => None,
-        };
-        match forward {
-            Some(action) => {
-                self.actions.push_back(action);
-                self.state = State::AwaitNextHop { deadline: now.millis.after(HEADER_TIMEOUT) };
-            }
-            None => self.refuse(StreamRefusal::Refused),
+    pub fn handle_bytes(&mut self, bytes: &[u8]) {
+        if !self.wants_bytes() {
+            return;
+        }
+        match self.read(bytes) {
+            Ok(None) => {}
+            Ok(Some(header)) => self.state = State::Decided(Ok(header)),
+            Err(NotAHeader) => self.refuse(),
         }
     }
 
-    /// The previous hop ended or reset the stream, or is gone, before it was carried.
-    pub fn handle_lost(&mut self, _now: Now) {
-        match &mut self.state {
-            State::AwaitHeader(_) | State::AwaitNextHop { .. } => self.refuse(StreamRefusal::Refused),
-            State::Relaying(_) | State::Refused => {}
-        }
-    }
-
-    /// The stream to the next hop is there, and the bytes to forward are written to it.
-    pub fn handle_opened(&mut self, now: Now) {
-        if matches!(self.state, State::AwaitNextHop { .. }) {
-            self.state = State::Relaying(Relay::new(now));
-        }
-    }
-
-    /// There is no connection to the next hop, or it takes no more streams.
-    pub fn handle_open_failed(&mut self, _now: Now) {
-        if matches!(self.state, State::AwaitNextHop { .. }) {
-            self.refuse(StreamRefusal::Unavailable);
-        }
+    /// The previous hop ended or reset the stream, or is gone.
+    pub fn handle_lost(&mut self) {
+        self.refuse();
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Now) {
-        match &mut self.state {
-            State::AwaitHeader(header) if now.millis >= header.deadline => self.refuse(StreamRefusal::Refused),
-            State::AwaitNextHop { deadline } if now.millis >= *deadline => self.refuse(StreamRefusal::Unavailable),
-            State::Relaying(relay) => {
-                let before = relay.end();
-                relay.handle_timeout(now);
-                if before != relay.end() {
-                    self.actions.push_back(StreamRefusal::Unavailable.into());
-                }
+        if now.millis >= self.deadline {
+            self.refuse();
+        }
+    }
+
+    /// The header, or [`StreamRefusal::Refused`]; once.
+    pub fn poll_verdict(&mut self) -> Option<Result<Header, StreamRefusal>> {
+        match core::mem::replace(&mut self.state, State::Over) {
+            State::Collecting => {
+                self.state = State::Collecting;
+                None
             }
-            State::AwaitHeader(_) | State::AwaitNextHop { .. } | State::Refused => {}
+            State::Decided(verdict) => Some(verdict),
+            State::Over => None,
         }
-    }
-
-    /// Counts and timers, once the stream is carried.
-    pub fn relay(&mut self) -> Option<&mut Relay> {
-        match &mut self.state {
-            State::Relaying(relay) => Some(relay),
-            _ => None,
-        }
-    }
-
-    /// The next thing to do.
-    pub fn poll_action(&mut self) -> Option<J::Action> {
-        self.actions.pop_front()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Millis> {
-        match &self.state {
-            State::AwaitHeader(header) => Some(header.deadline),
-            State::AwaitNextHop { deadline } => Some(*deadline),
-            State::Relaying(relay) => relay.poll_timeout(),
-            State::Refused => None,
+        self.wants_bytes().then_some(self.deadline)
+    }
+
+    fn refuse(&mut self) {
+        if self.wants_bytes() {
+            self.state = State::Decided(Err(StreamRefusal::Refused));
         }
-    }
-
-    /// Whether nothing more happens (once the actions are done).
-    pub fn is_finished(&self) -> bool {
-        match &self.state {
-            State::Relaying(relay) => relay.end().is_some(),
-            State::Refused => true,
-            State::AwaitHeader(_) | State::AwaitNextHop { .. } => false,
-        }
-    }
-
-    fn refuse(&mut self, refusal: StreamRefusal) {
-        self.state = State::Refused;
-        self.actions.push_back(refusal.into());
-    }
-}
-
-/// Collects a stream's first frame, which must be [`Open`], within [`HEADER_TIMEOUT`].
-#[derive(Debug)]
-struct AwaitHeader {
-    frames: FrameReader,
-    deadline: Millis,
-}
-
-/// Not an [`Open`] frame of this version.
-struct NotAHeader;
-
-impl AwaitHeader {
-    fn new(now: Now) -> Self {
-        Self { frames: FrameReader::new(), deadline: now.millis.after(HEADER_TIMEOUT) }
     }
 
     fn read(&mut self, mut bytes: &[u8]) -> Result<Option<Header>, NotAHeader> {
@@ -180,5 +104,36 @@ impl AwaitHeader {
         let Some(frame) = frame else { return Ok(None) };
         let open = frame.decode().map_err(|_| NotAHeader)?;
         Ok(Some(Header { open, frame, rest: bytes.to_vec() }))
+    }
+}
+
+/// Not an [`Open`] frame of this version.
+struct NotAHeader;
+
+/// The next hop is being opened, over one connection or several in turn, within [`NEXT_HOP_TIMEOUT`] (protocol.md 7.1).
+#[derive(Debug)]
+pub struct AwaitNextHop {
+    deadline: Millis,
+}
+
+impl AwaitNextHop {
+    /// The header has just been accepted.
+    pub fn new(now: Now) -> Self {
+        Self { deadline: now.millis.after(NEXT_HOP_TIMEOUT) }
+    }
+
+    /// The stream to the next hop is there, and the bytes to forward are written to it: from now on it is carried.
+    pub fn handle_opened(&self, now: Now) -> Relay {
+        Relay::new(now)
+    }
+
+    /// Time has passed: [`StreamRefusal::Unavailable`] once it was too long.
+    pub fn handle_timeout(&self, now: Now) -> Option<StreamRefusal> {
+        (now.millis >= self.deadline).then_some(StreamRefusal::Unavailable)
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Millis {
+        self.deadline
     }
 }

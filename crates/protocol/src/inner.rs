@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 pub use used::UsedNonces;
 
-use crate::hop::{Header, HopStream, Judge};
+use crate::hop::Header;
 use crate::limits::VERSION;
 use crate::time::{Now, UnixSeconds};
 use crate::wire::frame::{FrameType, encode_frame};
@@ -27,66 +27,36 @@ pub trait RouteOpener {
     fn is_used(&self, office: &MemberId, nonce: &RouteNonce) -> bool;
 }
 
-/// What the shell is to do.
+/// Where an accepted stream goes: open a stream on a live connection of this office and write these bytes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InnerAction {
-    /// Open a stream on a live connection of this office, write these bytes first, then answer with
-    /// [`HopStream::handle_opened`] or [`HopStream::handle_open_failed`].
-    Forward {
-        /// Where to.
-        office: MemberId,
-        /// Which token admitted the stream.
-        nonce: RouteNonce,
-        /// The `Incoming` frame, and what came after `Open`.
-        bytes: Vec<u8>,
-    },
-    /// Reset and stop both sides with this code.
-    Reset(StreamRefusal),
+pub struct Forward {
+    /// Where to.
+    pub office: MemberId,
+    /// Which token let the stream in.
+    pub nonce: RouteNonce,
+    /// The `Incoming` frame, and what came after `Open`.
+    pub bytes: Vec<u8>,
 }
 
-/// One stream from an outer proxy.
-pub type InnerStream<R> = HopStream<InnerJudge<R>>;
-
-/// Lets pass what is meant for this proxy and what its [`RouteOpener`] opens.
-#[derive(Debug)]
-pub struct InnerJudge<R> {
-    me: MemberId,
-    opener: R,
+/// protocol.md 7.1, at the proxy named `me`.
+///
+/// # Errors
+/// [`Refused`](StreamRefusal::Refused) if the token is not ours, authentic, of the epoch in which it expires, alive, and
+/// unused.
+pub fn judge(me: MemberId, opener: &impl RouteOpener, header: Header, now: Now) -> Result<Forward, StreamRefusal> {
+    let Header { open, rest, .. } = header;
+    let RouteClaims { office, .. } = claims(me, opener, &open, now).ok_or(StreamRefusal::Refused)?;
+    let nonce = open.token.nonce;
+    let mut bytes = encode_frame(FrameType::Incoming, &Incoming { version: VERSION, nonce });
+    bytes.extend_from_slice(&rest);
+    Ok(Forward { office, nonce, bytes })
 }
 
-impl<R: RouteOpener> HopStream<InnerJudge<R>> {
-    /// A stream that the proxy named `me` just accepted.
-    pub fn new(me: MemberId, opener: R, now: Now) -> Self {
-        Self::with_judge(InnerJudge { me, opener }, now)
+fn claims(me: MemberId, opener: &impl RouteOpener, open: &Open, now: Now) -> Option<RouteClaims> {
+    if open.inner != me {
+        return None;
     }
-}
-
-impl<R: RouteOpener> Judge for InnerJudge<R> {
-    type Action = InnerAction;
-
-    fn judge(&self, Header { open, rest, .. }: Header, now: Now) -> Option<InnerAction> {
-        let RouteClaims { office, .. } = self.claims(&open, now)?;
-        let nonce = open.token.nonce;
-        let mut bytes = encode_frame(FrameType::Incoming, &Incoming { version: VERSION, nonce });
-        bytes.extend_from_slice(&rest);
-        Some(InnerAction::Forward { office, nonce, bytes })
-    }
-}
-
-impl<R: RouteOpener> InnerJudge<R> {
-    /// protocol.md 7.1: the token must be ours, authentic, of the epoch in which it expires, alive, and not used.
-    fn claims(&self, open: &Open, now: Now) -> Option<RouteClaims> {
-        if open.inner != self.me {
-            return None;
-        }
-        let claims = self.opener.open(&open.token, now.unix)?;
-        let alive = claims.not_after >= now.unix && Epoch::of(claims.not_after) == open.token.epoch;
-        (alive && !self.opener.is_used(&claims.office, &open.token.nonce)).then_some(claims)
-    }
-}
-
-impl From<StreamRefusal> for InnerAction {
-    fn from(refusal: StreamRefusal) -> Self {
-        Self::Reset(refusal)
-    }
+    let claims = opener.open(&open.token, now.unix)?;
+    let alive = claims.not_after >= now.unix && Epoch::of(claims.not_after) == open.token.epoch;
+    (alive && !opener.is_used(&claims.office, &open.token.nonce)).then_some(claims)
 }

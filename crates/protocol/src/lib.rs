@@ -7,13 +7,14 @@
 //! 2. **The sender** ([`sender::SenderStream`]) opens a stream to any outer proxy. It writes
 //!    [`Open`](wire::hop::Open) with the token of one route, the sealed [`Hello`](wire::hello::Hello), segments, and the
 //!    final frame, without waiting.
-//! 3. **The outer proxy** ([`outer::OuterStream`]) checks the token's MAC with a key that the inner proxy gave it
-//!    ([`outer::AdmissionRing`]), forwards `Open` as it is, and from then on only counts bytes ([`relay::Relay`]).
-//! 4. **The inner proxy** ([`inner::InnerStream`]) opens the token, which tells it the office, refuses used ones
+//! 3. **The outer proxy** collects the header ([`hop::AwaitHeader`]) and judges it ([`outer::judge`]): it checks the token's MAC
+//!    with a key that the inner proxy gave it ([`outer::AdmissionRing`]), forwards `Open` as it is, and from then on only
+//!    counts bytes ([`relay::Relay`]).
+//! 4. **The inner proxy** ([`inner::judge`]) opens the token, which tells it the office, refuses used ones
 //!    ([`inner::UsedNonces`]), and replaces `Open` by [`Incoming`](wire::hop::Incoming).
 //! 5. **The office** ([`office::OfficeStream`]) finds the ticket by the token's nonce, opens the hello, claims the ticket for
-//!    this attempt, has each verified segment stored, and with the final frame signs a receipt. When everything is durable it
-//!    sends the receipt as a sealed [`Reply`](wire::reply::Reply).
+//!    this attempt, has each verified segment stored, and with the final frame signs a receipt. When
+//!    everything is durable it sends the receipt as a sealed [`Reply`](wire::reply::Reply).
 //! 6. **The sender** verifies the receipt and keeps it: [`sender::SenderEvent::Receipt`].
 //!
 //! # How a machine is driven

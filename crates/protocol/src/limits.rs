@@ -44,6 +44,8 @@ pub const EPOCH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How long a peer may take until its header or hello is complete.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a proxy waits for the next hop to take a stream.
+pub const NEXT_HOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stream may stand still; every byte of progress renews it, so a running upload has no deadline.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most segments that an office holds unstored per stream before it stops reading: 2 MiB, so that the sender need not

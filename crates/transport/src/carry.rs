@@ -5,10 +5,9 @@
 mod record;
 
 use std::pin::pin;
-use std::time::Duration;
 
 use bytes::Bytes;
-use schleuse_protocol::hop::{HopStream, Judge};
+use schleuse_protocol::hop::{AwaitHeader, AwaitNextHop, Header};
 use schleuse_protocol::limits::MAX_HEADER;
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
 use schleuse_protocol::wire::refusal::StreamRefusal;
@@ -20,9 +19,6 @@ use crate::relay::{Side, Standstill, relay_unless_full};
 use crate::shutdown::Shutdown;
 
 pub use record::{Observer, StreamRecord, Visit};
-
-/// How long a connection may take to give a stream: it is at its limit of streams, or dead and not yet timed out.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,18 +44,22 @@ pub struct Carried {
     pub ending: Ending,
 }
 
-/// Reads the header and feeds it to the machine until that says what to do.
-pub async fn header<J: Judge>(mut machine: HopStream<J>, recv: &mut RecvStream, clock: Clock) -> J::Action {
+/// Reads the header.
+///
+/// # Errors
+/// What came is no header, or not in time.
+pub async fn header(recv: &mut RecvStream, clock: Clock) -> Result<Header, StreamRefusal> {
+    let mut awaited = AwaitHeader::new(clock.now());
     loop {
-        if let Some(action) = machine.poll_action() {
-            return action;
+        if let Some(verdict) = awaited.poll_verdict() {
+            return verdict;
         }
         tokio::select! {
             chunk = recv.read_chunk(MAX_HEADER) => match chunk {
-                Ok(Some(chunk)) => machine.handle_header(&chunk, clock.now()),
-                Ok(None) | Err(_) => machine.handle_lost(clock.now()),
+                Ok(Some(chunk)) => awaited.handle_bytes(&chunk),
+                Ok(None) | Err(_) => awaited.handle_lost(),
             },
-            () = clock.sleep_until_some(machine.poll_timeout()) => machine.handle_timeout(clock.now()),
+            () = clock.sleep_until_some(awaited.poll_timeout()) => awaited.handle_timeout(clock.now()),
         }
     }
 }
@@ -67,6 +67,7 @@ pub async fn header<J: Judge>(mut machine: HopStream<J>, recv: &mut RecvStream, 
 /// A stream to the next hop.
 pub struct NextHop {
     far: Side,
+    machine: Relay,
     standstill: Standstill,
 }
 
@@ -81,12 +82,19 @@ pub enum OpenError {
     Busy,
 }
 
-/// Opens a stream to the next hop and hands on what has come. `standstill` is shared by all streams that come from the
-/// same connection and go to the same peer.
+/// Opens a stream to the next hop and hands on what has come. `awaited` is the same for all connections that are tried for
+/// one stream; `standstill` is shared by all streams that come from the same connection and go to the same peer.
 ///
 /// # Errors
-/// The connection is lost, or at its limit of streams, or too many streams stand still already.
-pub async fn open(next_hop: &Connection, bytes: Bytes, standstill: Standstill) -> Result<NextHop, OpenError> {
+/// The connection is lost, or it gives no stream in time (it is at its limit of streams, or dead and not yet timed out), or
+/// too many streams stand still already.
+pub async fn open(
+    next_hop: &Connection,
+    bytes: Bytes,
+    standstill: Standstill,
+    awaited: &AwaitNextHop,
+    clock: Clock,
+) -> Result<NextHop, OpenError> {
     if standstill.is_full() {
         return Err(OpenError::Busy);
     }
@@ -95,8 +103,18 @@ pub async fn open(next_hop: &Connection, bytes: Bytes, standstill: Standstill) -
         write(&mut far.send, bytes).await?;
         Ok(far)
     });
-    let far = tokio::time::timeout(OPEN_TIMEOUT, opened).await.ok().flatten().unwrap_or(Err(OpenError::Busy))?;
-    Ok(NextHop { far, standstill })
+    let far = tokio::select! {
+        biased;
+        far = opened => far.unwrap_or(Err(OpenError::Busy))?,
+        () = too_late(awaited, clock) => return Err(OpenError::Busy),
+    };
+    Ok(NextHop { far, machine: awaited.handle_opened(clock.now()), standstill })
+}
+
+async fn too_late(awaited: &AwaitNextHop, clock: Clock) {
+    while awaited.handle_timeout(clock.now()).is_none() {
+        clock.sleep_until(awaited.poll_timeout()).await;
+    }
 }
 
 /// Joins the stream with the one to the next hop until it has ended, or refuses it if there is none. `Held` is dropped
@@ -107,14 +125,13 @@ pub async fn join<Held>(
     clock: Clock,
     shutdown: &Shutdown,
 ) -> Carried {
-    let (NextHop { far, standstill }, _held) = match next_hop {
+    let (NextHop { far, mut machine, standstill }, _held) = match next_hop {
         Ok(next_hop) => next_hop,
         Err(refusal) => {
             near.refuse(refusal);
             return Carried { to_office: 0, to_sender: 0, ending: refusal.into() };
         }
     };
-    let mut machine = Relay::new(clock.now());
     let end = {
         // Handed over by value it would be in the task two more times, and the task of each stream is copied and cleared.
         let relay = pin!(relay_unless_full(near, far, &mut machine, clock, &standstill));

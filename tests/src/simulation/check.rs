@@ -33,6 +33,8 @@ pub struct Tally {
     pub superseded: u64,
     /// Stored segments that were read again for a resume.
     pub read_back: u64,
+    /// Streams for which a proxy's link had no room at once.
+    pub waited_for_a_link: u64,
 }
 
 /// A run, as far as it is of interest afterwards.

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use rand::CryptoRng;
 use schleuse_admission::AdmissionKey;
-use schleuse_protocol::inner::{InnerAction, InnerStream, RouteOpener, UsedNonces};
-use schleuse_protocol::outer::{Admission, AdmissionRing, OuterAction, OuterStream};
+use schleuse_protocol::hop::{AwaitHeader, AwaitNextHop, Header};
+use schleuse_protocol::inner::{self, RouteOpener, UsedNonces};
+use schleuse_protocol::outer::{self, Admission, AdmissionRing};
 use schleuse_protocol::relay::{Direction, Relay};
-use schleuse_protocol::time::{Millis, Now, UnixSeconds};
+use schleuse_protocol::time::{Millis, UnixSeconds};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::token::{RouteClaims, RouteNonce, RouteToken};
@@ -56,116 +57,81 @@ impl InnerKeys {
     }
 }
 
-/// The outer proxy's keys, shared by its streams.
-pub(super) struct SharedRing(Rc<RefCell<AdmissionRing<AdmissionKey>>>);
+/// The outer proxy's keys.
+struct Ring<'a>(&'a AdmissionRing<AdmissionKey>);
 
-impl Admission for SharedRing {
-    fn admits(&self, inner: &MemberId, token: &RouteToken) -> bool {
-        self.0.borrow().key(inner, token.epoch).is_some_and(|key| key.check(token))
+impl Admission for Ring<'_> {
+    fn check(&self, inner: &MemberId, token: &RouteToken) -> Result<(), StreamRefusal> {
+        let key = self.0.key(inner, token.epoch).ok_or(StreamRefusal::Unavailable)?;
+        if key.check(token) { Ok(()) } else { Err(StreamRefusal::Refused) }
     }
 }
 
-/// The inner proxy's keys, shared by its streams.
-pub(super) struct SharedKeys(Rc<RefCell<InnerKeys>>);
-
-impl RouteOpener for SharedKeys {
+impl RouteOpener for InnerKeys {
     fn open(&self, token: &RouteToken, _: UnixSeconds) -> Option<RouteClaims> {
-        let keys = self.0.borrow();
-        let admitted = AdmissionKey::derive(&keys.cluster_secret, token.epoch).check(token);
-        if admitted { keys.sealer.open(token) } else { None }
+        let admitted = AdmissionKey::derive(&self.cluster_secret, token.epoch).check(token);
+        if admitted { self.sealer.open(token) } else { None }
     }
 
     fn is_used(&self, office: &MemberId, nonce: &RouteNonce) -> bool {
-        self.0.borrow().used.contains(office, nonce)
+        self.used.contains(office, nonce)
     }
 }
 
-enum Machine {
-    Outer(usize, OuterStream<SharedRing>),
-    Inner(usize, InnerStream<SharedKeys>),
+/// Which proxy carries a stream.
+#[derive(Clone, Copy)]
+enum At {
+    Outer(usize),
+    Inner(usize),
 }
 
-enum Act {
-    Forward { to: MemberId, bytes: Vec<u8> },
-    Reset(StreamRefusal),
+/// Where a stream stands, as in the proxies' daemons.
+enum State {
+    AwaitHeader(AwaitHeader),
+    /// Since it was asked for, the link has given no stream.
+    AwaitNextHop(AwaitNextHop, Onward),
+    Relaying(Relay),
+    Refused,
 }
 
-impl Machine {
-    fn wants_header(&self) -> bool {
-        match self {
-            Self::Outer(_, stream) => stream.wants_header(),
-            Self::Inner(_, stream) => stream.wants_header(),
-        }
-    }
+/// Where a stream goes, and what is written first.
+struct Onward {
+    to: MemberId,
+    bytes: Vec<u8>,
+    /// When the link gives a stream.
+    from: u64,
+}
 
-    fn handle_header(&mut self, bytes: &[u8], now: Now) {
-        match self {
-            Self::Outer(_, stream) => stream.handle_header(bytes, now),
-            Self::Inner(_, stream) => stream.handle_header(bytes, now),
-        }
-    }
-
-    fn handle_lost(&mut self, now: Now) {
-        match self {
-            Self::Outer(_, stream) => stream.handle_lost(now),
-            Self::Inner(_, stream) => stream.handle_lost(now),
-        }
-    }
-
-    fn handle_next_hop(&mut self, is_there: bool, now: Now) {
-        match (self, is_there) {
-            (Self::Outer(_, stream), true) => stream.handle_opened(now),
-            (Self::Outer(_, stream), false) => stream.handle_open_failed(now),
-            (Self::Inner(_, stream), true) => stream.handle_opened(now),
-            (Self::Inner(_, stream), false) => stream.handle_open_failed(now),
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Now) {
-        match self {
-            Self::Outer(_, stream) => stream.handle_timeout(now),
-            Self::Inner(_, stream) => stream.handle_timeout(now),
-        }
-    }
-
-    fn poll(&mut self) -> Option<Act> {
-        match self {
-            Self::Outer(_, stream) => stream.poll_action().map(|action| match action {
-                OuterAction::Forward { inner, bytes } => Act::Forward { to: inner, bytes },
-                OuterAction::Reset(refusal) => Act::Reset(refusal),
-            }),
-            Self::Inner(_, stream) => stream.poll_action().map(|action| match action {
-                InnerAction::Forward { office, bytes, .. } => Act::Forward { to: office, bytes },
-                InnerAction::Reset(refusal) => Act::Reset(refusal),
-            }),
-        }
-    }
-
+impl State {
     fn relay(&mut self) -> Option<&mut Relay> {
         match self {
-            Self::Outer(_, stream) => stream.relay(),
-            Self::Inner(_, stream) => stream.relay(),
+            Self::Relaying(relay) => Some(relay),
+            _ => None,
         }
     }
 
     fn poll_timeout(&self) -> Option<Millis> {
         match self {
-            Self::Outer(_, stream) => stream.poll_timeout(),
-            Self::Inner(_, stream) => stream.poll_timeout(),
+            Self::AwaitHeader(awaited) => awaited.poll_timeout(),
+            Self::AwaitNextHop(awaited, onward) => Some(awaited.poll_timeout().min(Millis(onward.from))),
+            Self::Relaying(relay) => relay.poll_timeout(),
+            Self::Refused => None,
         }
     }
 
     fn is_finished(&self) -> bool {
         match self {
-            Self::Outer(_, stream) => stream.is_finished(),
-            Self::Inner(_, stream) => stream.is_finished(),
+            Self::Relaying(relay) => relay.end().is_some(),
+            Self::Refused => true,
+            Self::AwaitHeader(_) | Self::AwaitNextHop(..) => false,
         }
     }
 }
 
 /// One stream in a proxy.
 pub(super) struct RelayConn {
-    machine: Machine,
+    at: At,
+    state: State,
     near: HopId,
     far: Option<HopId>,
     /// What a malicious proxy does to either direction.
@@ -176,21 +142,17 @@ pub(super) struct RelayConn {
 
 impl RelayConn {
     pub(super) fn outer(world: &World, outer: usize, near: HopId) -> Self {
-        let party = &world.outers[outer];
-        let machine = Machine::Outer(outer, OuterStream::new(SharedRing(party.ring.clone()), world.clock()));
-        Self::new(machine, near, party.is_malicious)
+        Self::new(world, At::Outer(outer), near, world.outers[outer].is_malicious)
     }
 
     pub(super) fn inner(world: &World, inner: usize, near: HopId) -> Self {
-        let party = &world.inners[inner];
-        let opener = SharedKeys(party.keys.clone());
-        let machine = Machine::Inner(inner, InnerStream::new(party.id, opener, world.clock()));
-        Self::new(machine, near, party.is_malicious)
+        Self::new(world, At::Inner(inner), near, world.inners[inner].is_malicious)
     }
 
-    fn new(machine: Machine, near: HopId, is_malicious: bool) -> Self {
+    fn new(world: &World, at: At, near: HopId, is_malicious: bool) -> Self {
+        let state = State::AwaitHeader(AwaitHeader::new(world.clock()));
         let manglers = is_malicious.then(Default::default);
-        Self { machine, near, far: None, manglers, recording: None, passed_stop: [false; 2] }
+        Self { at, state, near, far: None, manglers, recording: None, passed_stop: [false; 2] }
     }
 
     /// Where a direction is read, and where it is written.
@@ -205,62 +167,110 @@ impl RelayConn {
 
 impl World {
     pub(super) fn step_relay(&mut self, id: AgentId, mut conn: Box<RelayConn>) -> (Option<Agent>, Option<Millis>) {
-        conn.machine.handle_timeout(self.clock());
         self.collect_header(&mut conn);
-        self.act(id, &mut conn);
+        self.go_onward(id, &mut conn);
+        self.check_standstill(&mut conn);
         for direction in [Direction::ToOffice, Direction::ToSender] {
             self.move_bytes(&mut conn, direction);
             self.pass_ends(&mut conn, direction);
         }
-        if conn.machine.is_finished() {
+        if conn.state.is_finished() {
             self.keep_recording(&mut conn);
             return (None, None);
         }
-        let wake = conn.machine.poll_timeout();
+        let wake = conn.state.poll_timeout();
         (Some(Agent::Relay(conn)), wake)
     }
 
     fn collect_header(&mut self, conn: &mut RelayConn) {
         let now = self.clock();
-        while conn.machine.wants_header() {
+        let State::AwaitHeader(awaited) = &mut conn.state else { return };
+        awaited.handle_timeout(now);
+        while awaited.wants_bytes() {
             match self.read(conn.near, Side::Server) {
-                Some(Chunk::Data(bytes)) => conn.machine.handle_header(&bytes, now),
-                Some(_) => conn.machine.handle_lost(now),
+                Some(Chunk::Data(bytes)) => awaited.handle_bytes(&bytes),
+                Some(_) => awaited.handle_lost(),
                 None => break,
             }
         }
-        let hop = &mut self.hops[conn.near];
-        if conn.far.is_none() && (hop.is_lost(Side::Server) || hop.was_reset(Side::Server).is_some()) {
-            conn.machine.handle_lost(now);
+        if self.is_gone(conn.near) {
+            awaited.handle_lost();
+        }
+        let Some(verdict) = awaited.poll_verdict() else { return };
+        match verdict.and_then(|header| self.judge(conn.at, header)) {
+            Ok(onward) => conn.state = State::AwaitNextHop(AwaitNextHop::new(now), onward),
+            Err(refusal) => self.refuse(conn, refusal),
         }
     }
 
-    fn act(&mut self, id: AgentId, conn: &mut RelayConn) {
-        while let Some(act) = conn.machine.poll() {
-            match act {
-                Act::Forward { to, bytes } => {
-                    conn.far = self.open_next_hop(id, &conn.machine, to);
-                    if let Some(far) = conn.far {
-                        conn.recording = conn.manglers.is_some().then(|| Recording::new(to));
-                        let bytes = self.tamper(conn, Direction::ToOffice, bytes);
-                        self.write(far, Side::Client, &bytes);
-                    }
-                    conn.machine.handle_next_hop(conn.far.is_some(), self.clock());
-                }
-                Act::Reset(refusal) => self.reset_both(conn, refusal.code()),
+    fn judge(&mut self, at: At, header: Header) -> Result<Onward, StreamRefusal> {
+        let (to, bytes) = match at {
+            At::Outer(outer) => {
+                let ring = self.outers[outer].ring.borrow();
+                let outer::Forward { inner, bytes } = outer::judge(&Ring(&ring), header)?;
+                (inner, bytes)
             }
+            At::Inner(inner) => {
+                let InnerParty { id, keys, .. } = &self.inners[inner];
+                let inner::Forward { office, bytes, .. } = inner::judge(*id, &*keys.borrow(), header, self.clock())?;
+                (office, bytes)
+            }
+        };
+        // Now and then a link is at its limit of streams.
+        let is_full = !self.is_calm() && self.chance(0.05);
+        let from = self.now + if is_full { self.random(1, 20_000) } else { 0 };
+        self.tally.waited_for_a_link += u64::from(is_full);
+        Ok(Onward { to, bytes, from })
+    }
+
+    fn go_onward(&mut self, id: AgentId, conn: &mut RelayConn) {
+        let now = self.clock();
+        let State::AwaitNextHop(awaited, Onward { to, bytes, from }) = &mut conn.state else { return };
+        if let Some(refusal) = awaited.handle_timeout(now) {
+            return self.refuse(conn, refusal);
+        }
+        if *from > self.now {
+            return;
+        }
+        let (to, bytes, relay) = (*to, std::mem::take(bytes), awaited.handle_opened(now));
+        let Some(far) = self.open_next_hop(id, conn.at, to) else {
+            return self.refuse(conn, StreamRefusal::Unavailable);
+        };
+        conn.far = Some(far);
+        conn.state = State::Relaying(relay);
+        conn.recording = conn.manglers.is_some().then(|| Recording::new(to));
+        let bytes = self.tamper(conn, Direction::ToOffice, bytes);
+        self.write(far, Side::Client, &bytes);
+    }
+
+    /// protocol.md 7.3.
+    fn check_standstill(&mut self, conn: &mut RelayConn) {
+        let Some(relay) = conn.state.relay() else { return };
+        relay.handle_timeout(self.clock());
+        if relay.end().is_some() {
+            self.reset_both(conn, StreamRefusal::Unavailable.code());
         }
     }
 
-    fn open_next_hop(&mut self, client: AgentId, machine: &Machine, to: MemberId) -> Option<HopId> {
-        match machine {
-            Machine::Outer(outer, _) => {
+    fn refuse(&mut self, conn: &mut RelayConn, refusal: StreamRefusal) {
+        conn.state = State::Refused;
+        self.reset_both(conn, refusal.code());
+    }
+
+    fn is_gone(&mut self, near: HopId) -> bool {
+        let hop = &mut self.hops[near];
+        hop.is_lost(Side::Server) || hop.was_reset(Side::Server).is_some()
+    }
+
+    fn open_next_hop(&mut self, client: AgentId, at: At, to: MemberId) -> Option<HopId> {
+        match at {
+            At::Outer(outer) => {
                 let inner = self.inners.iter().position(|inner| inner.id == to)?;
-                self.links.has_outer(*outer, inner).then(|| self.open_to_inner(client, inner))
+                self.links.has_outer(outer, inner).then(|| self.open_to_inner(client, inner))
             }
-            Machine::Inner(inner, _) => {
+            At::Inner(inner) => {
                 let office = self.offices.iter().position(|office| office.id == to)?;
-                self.links.has_office(*inner, office).then(|| self.open_to_office(client, office))
+                self.links.has_office(inner, office).then(|| self.open_to_office(client, office))
             }
         }
     }
@@ -284,17 +294,17 @@ impl World {
     fn move_bytes(&mut self, conn: &mut RelayConn, direction: Direction) {
         let Some([(from, reader), (to, writer)]) = conn.ends(direction) else { return };
         let now = self.clock();
-        while !conn.machine.is_finished() && self.hops[to].can_write(writer) {
+        while !conn.state.is_finished() && self.hops[to].can_write(writer) {
             match self.read(from, reader) {
                 Some(Chunk::Data(bytes)) => {
                     let count = bytes.len();
                     let bytes = self.tamper(conn, direction, bytes);
                     self.write(to, writer, &bytes);
-                    conn.machine.relay().expect("carried").handle_bytes(direction, count, now);
+                    conn.state.relay().expect("carried").handle_bytes(direction, count, now);
                 }
                 Some(_) => {
                     self.fin(to, writer);
-                    conn.machine.relay().expect("carried").handle_end(direction, now);
+                    conn.state.relay().expect("carried").handle_end(direction, now);
                 }
                 None => return,
             }
@@ -305,18 +315,18 @@ impl World {
     fn pass_ends(&mut self, conn: &mut RelayConn, direction: Direction) {
         let Some([(from, reader), (to, writer)]) = conn.ends(direction) else { return };
         let now = self.clock();
-        if conn.machine.is_finished() {
+        if conn.state.is_finished() {
             return;
         }
         let lost = self.hops[from].is_lost(reader).then_some(StreamRefusal::Unavailable.code());
         if let Some(code) = self.hops[from].was_reset(reader).or(lost) {
             self.reset_both(conn, code);
-            conn.machine.relay().expect("carried").handle_failed(direction, now);
+            conn.state.relay().expect("carried").handle_failed(direction, now);
         } else if let Some(code) = self.hops[to].was_stopped(writer)
             && !std::mem::replace(&mut conn.passed_stop[direction as usize], true)
         {
             self.stop(from, reader, code);
-            conn.machine.relay().expect("carried").handle_stopped(direction, now);
+            conn.state.relay().expect("carried").handle_stopped(direction, now);
         }
     }
 
@@ -339,9 +349,9 @@ impl World {
 
     fn keep_recording(&mut self, conn: &mut RelayConn) {
         let Some(recording) = conn.recording.take() else { return };
-        let recordings = match conn.machine {
-            Machine::Outer(outer, _) => &mut self.outers[outer].recordings,
-            Machine::Inner(inner, _) => &mut self.inners[inner].recordings,
+        let recordings = match conn.at {
+            At::Outer(outer) => &mut self.outers[outer].recordings,
+            At::Inner(inner) => &mut self.inners[inner].recordings,
         };
         recordings.push(recording);
     }
