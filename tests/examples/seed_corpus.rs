@@ -13,6 +13,7 @@ use schleuse_protocol::wire::hop::{
     AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner,
 };
 use schleuse_protocol::wire::name::Name;
+use schleuse_protocol::wire::proof::{Attestation, Proof};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
@@ -67,6 +68,10 @@ fn receipt() -> Receipt {
     Receipt::assemble(body, &Signature([11; 64]))
 }
 
+fn attestation() -> Attestation {
+    Attestation { ticket_hash: [16; 32], encapsulated_hash: [17; 32], signature: Signature([12; 64]) }
+}
+
 fn purpose() -> Purpose {
     Purpose {
         kind: Some(name("guest-list")),
@@ -117,6 +122,7 @@ fn wire_entries() -> Vec<(u8, &'static str, Vec<u8>)> {
         (12, "ticket-1", ticket(OneTimeKey::X25519([4; 32]), None).as_bytes().to_vec()),
         (12, "ticket-2", ticket(OneTimeKey::XWing(Box::new([4; 1216])), Some(purpose())).as_bytes().to_vec()),
         (13, "receipt-alone", receipt().as_bytes().to_vec()),
+        (14, "proof", Proof { receipt: receipt(), attestation: attestation() }.to_bytes()),
     ]
 }
 
@@ -161,6 +167,9 @@ fn main() {
     write("office", "submission", &schleuse_tests::fuzz::office::submission());
     for (entry, script) in schleuse_tests::fuzz::holder::seeds() {
         write("holder", entry, &script);
+    }
+    for (entry, script) in schleuse_tests::fuzz::sender::seeds() {
+        write("sender", entry, &script);
     }
     write("payload", "guest-list", &schleuse_payload::generate::guest_list_json(2, 1));
     write("payload", "contacts", CONTACTS.as_bytes());

@@ -1,5 +1,5 @@
-//! What is fuzzed: every parser that meets bytes from outside, and an office's machine: against who has no ticket ([`office`]),
-//! and against who has one ([`holder`]). One table serves cargo-fuzz (`tests/fuzz`) and the replay of the corpora in the suite
+//! What is fuzzed: every parser that meets bytes from outside; an office's machine, against somebody without a ticket
+//! ([`office`]) and with one ([`holder`]); and a sender's machine against any network and office ([`sender`]). One table serves cargo-fuzz (`tests/fuzz`) and the replay of the corpora in the suite
 //! (`tests/tests/fuzz_corpus.rs`).
 
 use std::path::Path;
@@ -11,6 +11,7 @@ use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::frame::{FrameReader, FrameType};
 use schleuse_protocol::wire::hello::{Hello, Intro, Trailer, unpad_fixed};
 use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner};
+use schleuse_protocol::wire::proof::Proof;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::Reply;
 use schleuse_protocol::wire::ticket::Ticket;
@@ -18,6 +19,7 @@ use schleuse_protocol::wire::token::RouteToken;
 
 pub mod holder;
 pub mod office;
+pub mod sender;
 
 /// A named parser or play. It must return for every input; what a parser accepted it must be able to reproduce.
 pub struct Target {
@@ -34,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "ticket_text", run: ticket_text },
     Target { name: "office", run: office::run },
     Target { name: "holder", run: holder::run },
+    Target { name: "sender", run: sender::run },
     Target { name: "payload", run: payload },
     Target { name: "directory", run: directory },
     Target { name: "configuration", run: configuration },
@@ -42,7 +45,7 @@ pub const TARGETS: &[Target] = &[
 /// The first byte chooses the wire type, the rest is its encoding.
 pub fn wire(input: &[u8]) {
     let Some((choice, bytes)) = input.split_first() else { return };
-    match choice % 14 {
+    match choice % 15 {
         0 => canonical::<Open>(bytes),
         1 => canonical::<Incoming>(bytes),
         2 => canonical::<OuterToInner>(bytes),
@@ -61,10 +64,15 @@ pub fn wire(input: &[u8]) {
                 assert_eq!(ticket.body().to_wire(), ticket.signed_bytes());
             }
         }
-        _ => {
+        13 => {
             if let Ok(receipt) = Receipt::from_bytes(bytes.to_vec()) {
                 assert_eq!(receipt.as_bytes(), bytes);
                 assert_eq!(receipt.body().to_wire(), receipt.signed_bytes());
+            }
+        }
+        _ => {
+            if let Ok(proof) = Proof::from_bytes(bytes) {
+                assert_eq!(proof.to_bytes(), bytes);
             }
         }
     }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schleuse_protocol::sender::SenderFailure;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_tests::fuzz::holder::{self, Tally};
+use schleuse_tests::fuzz::sender;
 use schleuse_tests::fuzz::{TARGETS, Target};
 
 const MUTATIONS: usize = 64;
@@ -92,5 +94,33 @@ fn the_seeds_of_the_holder_reach_receipts_resumes_and_every_refusal() {
         Reason::TryLater,
     ] {
         assert!(reached.refused(reason) > 0, "no seed is refused with {reason:?}");
+    }
+}
+
+/// The same for a sender that nobody treats well.
+#[test]
+fn the_seeds_of_the_sender_reach_receipts_resumes_and_every_failure() {
+    let target = TARGETS.iter().find(|target| target.name == "sender").expect("it is a target");
+    let (mut receipts, mut resumes, mut refusals, mut changed, mut failures) = (0, 0, 0, 0, Vec::new());
+    for (path, bytes) in entries(target) {
+        let reached = sender::play(&bytes);
+        println!("{}: {reached:?}", path.display());
+        receipts += reached.receipts;
+        resumes += reached.resumes;
+        refusals += reached.refusals;
+        changed += reached.changed;
+        failures.extend(reached.failures);
+    }
+    assert!(receipts >= 5 && resumes >= 2 && refusals > 0 && changed > 0, "{receipts} {resumes} {refusals} {changed}");
+    for failure in [
+        SenderFailure::RefusedUniformly,
+        SenderFailure::Unavailable,
+        SenderFailure::Lost,
+        SenderFailure::TimedOut,
+        SenderFailure::BadReply,
+        SenderFailure::BadReceipt,
+        SenderFailure::ContentChanged,
+    ] {
+        assert!(failures.contains(&failure), "no seed fails with {failure:?}");
     }
 }

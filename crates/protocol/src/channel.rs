@@ -7,6 +7,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::wire::hello::{ContentHash, Hello, Identity, Intro, Trailer};
+use crate::wire::name::PayloadKind;
+use crate::wire::proof::Attestation;
 use crate::wire::receipt::{Receipt, ReceiptBody};
 use crate::wire::reply::Reply;
 use crate::wire::ticket::Ticket;
@@ -81,8 +83,11 @@ pub trait OfficeChannel {
     /// Opens the final frame; checks the trailer's length and hash against what was opened.
     fn open_final(&mut self, position: u32, ciphertext: &[u8]) -> Result<Trailer, ChannelError>;
 
-    /// Whether the signature in `identity` is valid under `key` (Ed25519) for this connection and content.
-    fn verify_identity(&self, identity: &Identity, content: &ContentHash, key: &[u8; 32]) -> bool;
+    /// What `identity` says, as it is kept beside the receipt, where anybody can verify it later.
+    fn attestation(&self, identity: &Identity) -> Attestation;
+
+    /// Whether the signature in `identity` is valid under `key` (Ed25519) for this connection, kind and content.
+    fn verify_identity(&self, identity: &Identity, kind: &PayloadKind, content: &ContentHash, key: &[u8; 32]) -> bool;
 
     /// Starts the replies of this stream: a fresh random salt.
     fn start_replies(&mut self) -> [u8; 32];

@@ -13,7 +13,7 @@
 //! 4. **The inner proxy** ([`inner::judge`]) opens the token, which tells it the office, refuses used ones
 //!    ([`inner::UsedNonces`]), and replaces `Open` by [`Incoming`](wire::hop::Incoming).
 //! 5. **The office** ([`office::OfficeStream`]) finds the ticket by the token's nonce, opens the hello, claims the ticket for
-//!    this attempt, has each verified segment stored, and with the final frame signs a receipt. When
+//!    this attempt ([`lease::Leases`]), has each verified segment stored, and with the final frame signs a receipt. When
 //!    everything is durable it sends the receipt as a sealed [`Reply`](wire::reply::Reply).
 //! 6. **The sender** verifies the receipt and keeps it: [`sender::SenderEvent::Receipt`].
 //!
@@ -61,6 +61,8 @@ pub mod outer;
 pub mod inner;
 
 pub mod office;
+
+pub mod lease;
 
 pub mod hop;
 pub mod relay;

@@ -10,7 +10,8 @@ use crate::limits::{INTRO_PLAINTEXT, REPLY_PLAINTEXT, TAG, TRAILER_PLAINTEXT};
 use crate::padding::padded_len;
 use crate::wire::Wire;
 use crate::wire::hello::{ContentHash, Encapsulated, Hello, Identity, Intro, Trailer, pad_fixed, unpad_fixed};
-use crate::wire::name::MemberId;
+use crate::wire::name::{MemberId, PayloadKind};
+use crate::wire::proof::Attestation;
 use crate::wire::receipt::{Receipt, ReceiptBody};
 use crate::wire::reply::Reply;
 use crate::wire::signed::Signature;
@@ -58,8 +59,14 @@ fn place(position: u32, last: bool) -> [u8; 5] {
     [a, b, c, d, u8::from(last)]
 }
 
-fn identity_signature(key: &[u8; 32], ticket: &Ticket, enc: &[u8], content: &ContentHash) -> Signature {
-    signature(key, &[ticket.as_bytes(), enc, &content.0])
+fn identity_signature(
+    key: &[u8; 32],
+    ticket: &Ticket,
+    enc: &[u8],
+    kind: &PayloadKind,
+    content: &ContentHash,
+) -> Signature {
+    signature(key, &[ticket.as_bytes(), enc, kind.as_bytes(), &content.0])
 }
 
 /// The sender's end.
@@ -131,7 +138,7 @@ impl SenderChannel for ToySender {
         let enc = self.hello.encapsulated.as_bytes();
         let identity = self.identity.map(|(member, key)| Identity {
             member,
-            signature: identity_signature(&key, &self.ticket, enc, &content_hash),
+            signature: identity_signature(&key, &self.ticket, enc, &self.intro.kind, &content_hash),
         });
         let trailer = Trailer { length: self.content.len() as u64, content_hash, identity };
         self.seal(position, true, pad_fixed(&trailer, TRAILER_PLAINTEXT).expect("a trailer fits"))
@@ -245,8 +252,13 @@ impl OfficeChannel for ToyChannel {
         if sound { Ok(trailer) } else { Err(ChannelError::Malformed) }
     }
 
-    fn verify_identity(&self, identity: &Identity, content: &ContentHash, key: &[u8; 32]) -> bool {
-        identity.signature == identity_signature(key, &self.ticket, &self.enc, content)
+    fn attestation(&self, identity: &Identity) -> Attestation {
+        let (ticket_hash, encapsulated_hash) = (mix(&[self.ticket.as_bytes()]), mix(&[&self.enc]));
+        Attestation { ticket_hash, encapsulated_hash, signature: identity.signature }
+    }
+
+    fn verify_identity(&self, identity: &Identity, kind: &PayloadKind, content: &ContentHash, key: &[u8; 32]) -> bool {
+        identity.signature == identity_signature(key, &self.ticket, &self.enc, kind, content)
     }
 
     fn start_replies(&mut self) -> [u8; 32] {

@@ -15,11 +15,13 @@ use alloc::vec::Vec;
 
 use bincode::config;
 use bincode::{Decode, Encode};
+use zeroize::Zeroizing;
 
 pub mod frame;
 pub mod hello;
 pub mod hop;
 pub mod name;
+pub mod proof;
 pub mod receipt;
 pub mod refusal;
 pub mod reply;
@@ -37,7 +39,8 @@ pub trait Wire: Encode + Decode<()> + Sized {
         Ok(())
     }
 
-    /// The one encoding of this value.
+    /// The one encoding of this value. The codec measures it first, so that it is never copied while it grows: whoever has a
+    /// secret in it wipes one buffer.
     fn to_wire(&self) -> Vec<u8> {
         bincode::encode_to_vec(self, config::legacy()).expect("encoding into memory cannot fail")
     }
@@ -51,7 +54,8 @@ pub trait Wire: Encode + Decode<()> + Sized {
         if consumed != bytes.len() {
             return Err(WireError::Trailing);
         }
-        if value.to_wire() != bytes {
+        // The bytes may hold a ticket's secret.
+        if *Zeroizing::new(value.to_wire()) != *bytes {
             return Err(WireError::NotCanonical);
         }
         value.validate()?;

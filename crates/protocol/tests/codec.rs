@@ -11,6 +11,7 @@ use schleuse_protocol::wire::hello::{
 use schleuse_protocol::wire::hop::OuterToInner;
 use schleuse_protocol::wire::hop::{AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open};
 use schleuse_protocol::wire::name::{MemberId, Name, PayloadKind};
+use schleuse_protocol::wire::proof::ProofBody;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
@@ -258,6 +259,7 @@ proptest! {
         survives::<Intro>(&bytes);
         survives::<Trailer>(&bytes);
         survives::<ReceiptBody>(&bytes);
+        survives::<ProofBody>(&bytes);
         survives::<Reply>(&bytes);
         survives::<OuterToInner>(&bytes);
         survives::<InnerToOuter>(&bytes);

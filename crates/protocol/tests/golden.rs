@@ -13,6 +13,7 @@ use schleuse_protocol::wire::hello::{
 };
 use schleuse_protocol::wire::hop::OuterToInner;
 use schleuse_protocol::wire::hop::{AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open};
+use schleuse_protocol::wire::proof::{Attestation, Proof};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
@@ -322,6 +323,18 @@ fn receipt() {
         "c200000000000000" // 194 bytes
     );
     golden(Reply::Receipt(whole.clone()), &[&head[..], &whole].concat());
+
+    let attestation =
+        Attestation { ticket_hash: [0x44; 32], encapsulated_hash: [0x55; 32], signature: Signature([0x66; 64]) };
+    let head = hex!(
+        "01"               // version
+        "c200000000000000" // 194 bytes of receipt
+    );
+    let proof = [&head[..], &whole, &[0x44; 32], &[0x55; 32], &[0x66; 64]].concat();
+    let known = Proof { receipt: Receipt::from_bytes(whole).unwrap(), attestation };
+    assert_eq!(known.to_bytes(), proof);
+    assert_eq!(Proof::from_bytes(&proof), Ok(known));
+    assert_eq!(proof.len(), 331);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! | `GET /v1/inbox?after=CURSOR&limit=N` | a page, newest first: [`model::PageView`] |
 //! | `GET /v1/submissions/{id}` | one submission: [`model::SubmissionView`] |
 //! | `GET /v1/submissions/{id}/content` | the original bytes, streamed |
+//! | `GET /v1/submissions/{id}/proof` | the receipt and the sender's signature, for anybody to verify (protocol.md 6.8) |
 //! | `DELETE /v1/submissions/{id}` | shreds it and revokes its ticket; answered when no file of the database holds its key |
 //! | `GET /v1/status` | links, tokens, counts: [`crate::inbox::Status`] |
 //!
@@ -79,6 +80,7 @@ fn router(core: &Arc<Core>) -> Router {
         .route("/v1/inbox", get(handlers::inbox))
         .route("/v1/submissions/{id}", get(handlers::submission).delete(handlers::delete))
         .route("/v1/submissions/{id}/content", get(handlers::content))
+        .route("/v1/submissions/{id}/proof", get(handlers::proof))
         .route("/v1/status", get(handlers::status))
         .fallback(handlers::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))

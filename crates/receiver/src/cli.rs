@@ -45,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), AppError
             Command::Mint(mint) => staff::mint(mint, voice).await,
             Command::Inbox(inbox) => staff::inbox(inbox, voice).await,
             Command::Read(read) => staff::read(read, voice).await,
+            Command::Prove(prove) => staff::prove(prove, voice).await,
             Command::Delete(delete) => staff::delete(delete, voice).await,
             Command::Status(place) => staff::status(&place, voice).await,
         }

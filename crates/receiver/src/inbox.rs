@@ -5,6 +5,7 @@ use std::sync::Arc;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
 use schleuse_protocol::wire::name::{MemberId, PayloadKind};
+use schleuse_protocol::wire::proof::Proof;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,12 @@ impl Core {
 
     pub(crate) async fn submission(&self, id: TicketId) -> Result<Option<Submission>, StoreError> {
         Ok(self.store.submission(id).await?.map(|row| self.submission_of(row)))
+    }
+
+    /// What proves to anybody who sent a submission; the inner `None` if nobody signed it, or before the store kept this.
+    pub(crate) async fn proof(&self, id: TicketId) -> Result<Option<Option<Proof>>, StoreError> {
+        let found = self.store.proof(id).await?;
+        Ok(found.map(|(receipt, attestation)| attestation.map(|attestation| Proof { receipt, attestation })))
     }
 
     pub(crate) async fn content(&self, id: TicketId) -> Result<Option<Content>, ContentError> {

@@ -35,6 +35,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rusqlite::Connection;
+use schleuse_protocol::wire::proof::Attestation;
+use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 use tokio::sync::oneshot;
@@ -182,6 +184,11 @@ impl Store {
     /// One complete submission.
     pub async fn submission(&self, id: TicketId) -> Result<Option<InboxRow>, StoreError> {
         self.read(move |connection| read::submission(connection, id)).await
+    }
+
+    /// The receipt of a complete submission, and what its sender signed, if one did.
+    pub async fn proof(&self, id: TicketId) -> Result<Option<(Receipt, Option<Attestation>)>, StoreError> {
+        self.read(move |connection| read::proof(connection, id)).await
     }
 
     /// Complete submissions into which nobody has looked yet.

@@ -28,7 +28,7 @@ pub enum Label {
     Ticket,
     /// Signature of an office under a receipt: receipt body.
     Receipt,
-    /// Signature of a sender under a content: member, ticket hash, SHA-256 of `enc`, content hash.
+    /// Signature of a sender under a content: member, office, ticket id, ticket hash, SHA-256 of `enc`, kind, content hash.
     Identity,
     /// Signature of a root key under the directory: directory bytes.
     Directory,

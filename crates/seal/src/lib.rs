@@ -27,7 +27,7 @@
 //! does and does not give.
 
 mod hpke_suite;
-mod identity;
+pub mod identity;
 pub mod keys;
 pub mod label;
 pub mod office;
@@ -43,6 +43,7 @@ mod shape;
 pub mod stored;
 pub mod ticket;
 
+pub use identity::verify_attestation;
 pub use keys::{SigningKey, verify};
 pub use label::Label;
 pub use office::{Connection, Office, TicketKeys};

@@ -7,6 +7,8 @@ use schleuse_protocol::channel::{ChannelError, OfficeChannel, OfficeSeal, Opened
 use schleuse_protocol::limits::{SEGMENT_PLAINTEXT, TAG};
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::hello::{ContentHash, Encapsulated, Hello, Identity, Trailer, unpad_fixed};
+use schleuse_protocol::wire::name::PayloadKind;
+use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::Reply;
 use schleuse_protocol::wire::ticket::Ticket;
@@ -21,7 +23,7 @@ use crate::reply::ReplySealer;
 use crate::secret::{ReplySecret, StorageKey};
 use crate::segment::{Last, SegmentCipher, split_plaintext};
 use crate::shape::Shape;
-use crate::ticket::{OneTimeSecret, ticket_hash};
+use crate::ticket::OneTimeSecret;
 
 /// An office's keys at work.
 pub struct Office {
@@ -67,7 +69,7 @@ impl OfficeSeal for Office {
         let opened = decapsulate(ticket, keys, hello)?;
         let padded = Zeroizing::new(opened.intro);
         let intro = unpad_fixed(&padded).map_err(|_| ChannelError::Malformed)?;
-        let binding = Binding::new(ticket_hash(ticket), hello.encapsulated.as_bytes());
+        let binding = Binding::new(ticket, hello.encapsulated.as_bytes());
         let ConnectionKeys { segments, replies } = opened.keys;
         Ok(OpenedHello {
             intro,
@@ -174,8 +176,12 @@ impl OfficeChannel for Connection {
         Ok(trailer)
     }
 
-    fn verify_identity(&self, identity: &Identity, content: &ContentHash, key: &[u8; 32]) -> bool {
-        self.binding.verify(identity, content, key)
+    fn attestation(&self, identity: &Identity) -> Attestation {
+        self.binding.attestation(identity)
+    }
+
+    fn verify_identity(&self, identity: &Identity, kind: &PayloadKind, content: &ContentHash, key: &[u8; 32]) -> bool {
+        self.binding.verify(identity, kind, content, key)
     }
 
     fn start_replies(&mut self) -> [u8; 32] {

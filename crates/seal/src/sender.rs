@@ -21,7 +21,7 @@ use crate::reply::Replies;
 use crate::secret::ReplySecret;
 use crate::segment::{Last, SegmentCipher};
 use crate::shape::Shape;
-use crate::ticket::{VerifiedTicket, ticket_hash};
+use crate::ticket::VerifiedTicket;
 
 /// One attempt to send one content under one ticket.
 pub struct Sender {
@@ -63,7 +63,7 @@ impl Sender {
         let padded = Zeroizing::new(pad_fixed(&intro, INTRO_PLAINTEXT).expect("every intro fits its padding"));
         let (encapsulated, sealed) = encapsulate(ticket, &padded, rng)?;
         Ok(Self {
-            binding: Binding::new(ticket_hash(ticket.ticket()), encapsulated.as_bytes()),
+            binding: Binding::new(ticket.ticket(), encapsulated.as_bytes()),
             hello: Hello { encapsulated, commitment: sealed.commitment, sealed_intro: sealed.sealed_intro },
             segments: SegmentCipher::new(&sealed.keys.segments),
             replies: sealed.keys.replies,
@@ -83,7 +83,10 @@ impl Sender {
             return Err(ChannelError::Malformed);
         }
         let content_hash = ContentHash(self.hasher.clone().finalize().into());
-        let identity = self.identity.as_ref().map(|(member, key)| self.binding.sign(*member, &content_hash, key));
+        let sign = |(member, key): &(MemberId, Arc<SigningKey>)| {
+            self.binding.sign(*member, &self.intro.kind, &content_hash, key)
+        };
+        let identity = self.identity.as_ref().map(sign);
         let trailer = Trailer { length: self.shape.content(), content_hash, identity };
         let mut ciphertext = pad_fixed(&trailer, TRAILER_PLAINTEXT).expect("every trailer fits its padding");
         self.segments.seal_tail(self.shape.next(), Last::Yes, 0, &mut ciphertext);

@@ -39,15 +39,15 @@ impl OfficePolicy for Open {
     }
 }
 
-struct Known {
-    office: Arc<Office>,
-    office_public: [u8; 32],
-    ticket: Ticket,
+pub(super) struct Known {
+    pub(super) office: Arc<Office>,
+    pub(super) office_public: [u8; 32],
+    pub(super) ticket: Ticket,
     one_time: zeroize::Zeroizing<[u8; 32]>,
 }
 
 /// One ticket, always the same, so that the corpus stays valid.
-static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+pub(super) static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let signing = SigningKey::from_bytes(&[1; 32]);
     let office_public = signing.public();
@@ -68,6 +68,11 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let office = Arc::new(Office::new(signing, ChaCha20Rng::seed_from_u64(2)));
     Known { office, office_public, ticket, one_time: secret.to_bytes() }
 });
+
+/// The private half of the known ticket.
+pub(super) fn keys() -> TicketKeys {
+    TicketKeys::new(OneTimeSecret::from_bytes(Suite::X25519, &KNOWN.one_time))
+}
 
 /// Runs the machine to its end. What it stores must be what the valid submission would store.
 pub fn run(input: &[u8]) {
@@ -92,8 +97,7 @@ fn answer(machine: &mut OfficeStream<Arc<Office>, Open>) {
     while let Some(action) = machine.poll_action() {
         match action {
             OfficeAction::LookUp { .. } => {
-                let secret = OneTimeSecret::from_bytes(Suite::X25519, &known.one_time);
-                let found = Found { ticket: known.ticket.clone(), keys: TicketKeys::new(secret) };
+                let found = Found { ticket: known.ticket.clone(), keys: keys() };
                 machine.handle_ticket(Some(found), NOW);
             }
             OfficeAction::Claim { .. } => machine.handle_claimed(TicketState::Open, NOW),

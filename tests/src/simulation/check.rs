@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::TicketId;
-use schleuse_seal::{SegmentOpener, verify_receipt};
+use schleuse_seal::{SegmentOpener, verify_attestation, verify_receipt};
 use sha2::{Digest, Sha256};
 
 use super::apps::Outcome;
@@ -63,9 +63,21 @@ pub(super) fn completion(world: &World, office: usize, index: usize) {
     let store = &world.offices[office].store;
     let ticket = store.completed[index];
     assert_eq!(store.completed.iter().filter(|completed| **completed == ticket).count(), 1, "two under {ticket}");
-    let stored = content(store.rows[&ticket].complete.as_ref().expect("it is complete"));
+    let complete = store.rows[&ticket].complete.as_ref().expect("it is complete");
+    proves_its_sender(world, office, complete);
+    let stored = content(complete);
     let holders = world.apps.iter().filter(|app| holds(world, app.slot, ticket));
     assert!(holders.map(|app| &app.content).any(|sent| *sent == stored), "nobody sent what is stored under {ticket}");
+}
+
+/// What is stored with a signed content proves to anybody who sent it.
+fn proves_its_sender(world: &World, office: usize, complete: &Complete) {
+    let said = complete.receipt.body();
+    assert_eq!(said.sender.is_some(), complete.attestation.is_some());
+    if let (Some(sender), Some(attestation)) = (said.sender, &complete.attestation) {
+        let key = &world.offices[office].policy.keys[&sender];
+        assert!(verify_attestation(said, attestation, key), "{sender} could deny its content");
+    }
 }
 
 /// A sender has just got a receipt: at this moment its content is durable, and the receipt is the stored one.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use schleuse_protocol::lease::{ClaimId, Claimed, LeaseEvent, Leases};
 use schleuse_protocol::office::{OfficeAction, OfficePolicy, OfficeStream, TicketState, TokenPool};
 use schleuse_protocol::time::{Millis, UnixSeconds};
 use schleuse_protocol::wire::hello::{Intro, Language};
@@ -27,17 +28,51 @@ pub(super) struct OfficeParty {
     pub(super) policy: Arc<Policy>,
     pub(super) pool: TokenPool,
     pub(super) store: Store,
-    leases: BTreeMap<TicketId, Lease>,
+    desk: Desk,
     is_committing: bool,
-    answers: VecDeque<(AgentId, Answer)>,
+    /// What the writer has done and not told yet; some commands need no answer.
+    answers: VecDeque<(AgentId, Option<Answer>)>,
 }
 
-struct Lease {
-    agent: AgentId,
-    attempt: u64,
-    digest: [u8; 32],
-    /// Whether the ticket's state is still to be read.
-    is_undecided: bool,
+/// The leases, and what they wait for.
+#[derive(Default)]
+struct Desk {
+    leases: Leases,
+    claims: BTreeMap<ClaimId, (AgentId, TicketId)>,
+    /// How many commands of a stream are not answered yet: so long it keeps its lease.
+    unanswered: BTreeMap<AgentId, usize>,
+}
+
+impl Desk {
+    fn claim_of(&self, agent: AgentId) -> Option<ClaimId> {
+        self.claims.iter().find(|(_, (owner, _))| *owner == agent).map(|(claim, _)| *claim)
+    }
+
+    fn release(&mut self, agent: AgentId) {
+        if let Some(claim) = self.claim_of(agent) {
+            self.claims.remove(&claim);
+            self.leases.handle_released(claim);
+        }
+    }
+
+    /// The stream knows the ticket's state. A complete ticket needs no lease.
+    fn decide(&mut self, agent: AgentId, state: &TicketState) {
+        match self.claim_of(agent) {
+            Some(_) if matches!(state, TicketState::Complete { .. }) => self.release(agent),
+            Some(claim) => self.leases.handle_decided(claim),
+            None => {}
+        }
+    }
+
+    /// A command of this stream is answered.
+    fn answered(&mut self, agent: AgentId) {
+        if let Some(count) = self.unanswered.get_mut(&agent) {
+            *count -= 1;
+            if *count == 0 {
+                self.unanswered.remove(&agent);
+            }
+        }
+    }
 }
 
 /// Who may send what.
@@ -69,14 +104,13 @@ pub(super) struct OfficeConn {
     office: usize,
     hop: HopId,
     stream: OfficeStream<Arc<Office>, Arc<Policy>>,
-    ticket: Option<TicketId>,
 }
 
 impl OfficeConn {
     pub(super) fn new(world: &World, office: usize, hop: HopId) -> Self {
         let party = &world.offices[office];
         let stream = OfficeStream::new(party.seal.clone(), party.policy.clone(), world.clock());
-        Self { office, hop, stream, ticket: None }
+        Self { office, hop, stream }
     }
 }
 
@@ -90,7 +124,7 @@ impl OfficeParty {
             policy,
             pool: TokenPool::new(4),
             store: Store::default(),
-            leases: BTreeMap::new(),
+            desk: Desk::default(),
             is_committing: false,
             answers: VecDeque::new(),
         }
@@ -115,7 +149,11 @@ impl World {
         }
         self.obey(id, &mut conn);
         if conn.stream.is_finished() {
-            self.release(id, &conn);
+            // As in the daemon: the next stream of the ticket reads a settled state.
+            if !self.offices[conn.office].desk.unanswered.contains_key(&id) {
+                self.offices[conn.office].desk.release(id);
+                self.tell_leases(conn.office);
+            }
             return (None, None);
         }
         let wake = conn.stream.poll_timeout();
@@ -125,12 +163,7 @@ impl World {
     fn obey(&mut self, id: AgentId, conn: &mut OfficeConn) {
         while let Some(action) = conn.stream.poll_action() {
             match action {
-                OfficeAction::Claim { ticket, attempt, digest } => {
-                    conn.ticket = Some(ticket);
-                    if self.take_lease(conn, Lease { agent: id, attempt, digest, is_undecided: true }) {
-                        self.queue_command(id, conn.office, Command::ReadState(ticket));
-                    }
-                }
+                OfficeAction::Claim { ticket, attempt, digest } => self.claim(id, conn, ticket, attempt, digest),
                 OfficeAction::Send(bytes) => self.write(conn.hop, Side::Server, &bytes),
                 OfficeAction::FinishStream => {
                     self.fin(conn.hop, Side::Server);
@@ -146,9 +179,9 @@ impl World {
         }
     }
 
-    /// Everything goes through the one writer, in order: so a stream that took the lease over reads the ticket's state
-    /// after the writes of the one before it.
+    /// Everything goes through the one writer, in order.
     fn queue_command(&mut self, id: AgentId, office: usize, command: Command) {
+        *self.offices[office].desk.unanswered.entry(id).or_default() += 1;
         self.offices[office].store.queue(id, command);
         if !std::mem::replace(&mut self.offices[office].is_committing, true) {
             // Now and then the disk takes so long that a sender is back before it.
@@ -161,35 +194,40 @@ impl World {
         }
     }
 
-    /// Returns whether the lease was taken; otherwise the stream has its answer.
-    fn take_lease(&mut self, conn: &mut OfficeConn, lease: Lease) -> bool {
-        let ticket = conn.ticket.expect("claimed");
-        if let Some(held) = self.offices[conn.office].leases.get(&ticket).filter(|held| held.agent != lease.agent) {
-            let (holder, attempt, digest) = (held.agent, held.attempt, held.digest);
-            if attempt > lease.attempt {
-                let state = match held.is_undecided {
-                    true => TicketState::Undecided { digest },
-                    false => TicketState::Running { attempt, digest },
-                };
-                self.tally.undecided += u64::from(held.is_undecided);
-                conn.stream.handle_claimed(state, self.clock());
-                return false;
+    fn claim(&mut self, id: AgentId, conn: &mut OfficeConn, ticket: TicketId, attempt: u64, digest: [u8; 32]) {
+        let now = self.clock();
+        let desk = &mut self.offices[conn.office].desk;
+        match desk.leases.handle_claim(ticket, attempt, digest) {
+            Claimed::Waiting(claim) => {
+                desk.claims.insert(claim, (id, ticket));
             }
-            self.tally.taken_over += 1;
-            let now = self.clock();
-            if let Some(Agent::Office(older)) = &mut self.agents[holder] {
-                older.stream.handle_superseded(now);
-                self.schedule(self.now, Event::Wake { agent: holder });
+            Claimed::Held { attempt, digest } => {
+                conn.stream.handle_claimed(TicketState::Running { attempt, digest }, now);
+            }
+            Claimed::Undecided { digest } => {
+                self.tally.undecided += 1;
+                conn.stream.handle_claimed(TicketState::Undecided { digest }, now);
             }
         }
-        self.offices[conn.office].leases.insert(ticket, lease);
-        true
+        self.tell_leases(conn.office);
     }
 
-    fn release(&mut self, id: AgentId, conn: &OfficeConn) {
-        let leases = &mut self.offices[conn.office].leases;
-        if let Some(ticket) = conn.ticket.filter(|ticket| leases.get(ticket).is_some_and(|lease| lease.agent == id)) {
-            leases.remove(&ticket);
+    /// Who has the lease now reads the ticket's state; who lost it stops.
+    fn tell_leases(&mut self, office: usize) {
+        let now = self.clock();
+        while let Some(event) = self.offices[office].desk.leases.poll_event() {
+            let (LeaseEvent::Granted(claim) | LeaseEvent::Superseded(claim)) = event;
+            let Some(&(agent, ticket)) = self.offices[office].desk.claims.get(&claim) else { continue };
+            match event {
+                LeaseEvent::Granted(_) => self.queue_command(agent, office, Command::ReadState(ticket)),
+                LeaseEvent::Superseded(_) => {
+                    self.tally.taken_over += 1;
+                    if let Some(Agent::Office(older)) = &mut self.agents[agent] {
+                        older.stream.handle_superseded(now);
+                        self.schedule(self.now, Event::Wake { agent });
+                    }
+                }
+            }
         }
     }
 
@@ -217,11 +255,13 @@ impl World {
         }
         let now = self.clock();
         while let Some((agent, answer)) = self.offices[office].answers.pop_front() {
-            if let Some(Agent::Office(conn)) = &mut self.agents[agent] {
-                match answer {
+            let desk = &mut self.offices[office].desk;
+            desk.answered(agent);
+            match (&mut self.agents[agent], answer) {
+                (Some(Agent::Office(conn)), Some(answer)) => match answer {
                     Answer::Ticket(found) => conn.stream.handle_ticket(found, now),
                     Answer::State(state) => {
-                        decide(&mut self.offices[office].leases, conn.ticket, agent, &state);
+                        desk.decide(agent, &state);
                         conn.stream.handle_claimed(state, now);
                     }
                     Answer::ReadBack(position, segment) => {
@@ -230,8 +270,11 @@ impl World {
                     Answer::Stored(next) => conn.stream.handle_stored(next, now),
                     Answer::StoreFailed(reason) => conn.stream.handle_store_failed(reason, now),
                     Answer::Finished(outcome) => conn.stream.handle_finished(outcome, now),
-                }
+                },
+                (None, _) if !desk.unanswered.contains_key(&agent) => desk.release(agent),
+                _ => {}
             }
+            self.tell_leases(office);
             self.step(agent);
         }
     }
@@ -256,18 +299,8 @@ impl World {
         party.life += 1;
         party.store.crash();
         party.answers.clear();
-        party.leases.clear();
+        party.desk = Desk::default();
         party.pool = TokenPool::new(4);
-    }
-}
-
-/// A complete ticket needs no lease.
-fn decide(leases: &mut BTreeMap<TicketId, Lease>, ticket: Option<TicketId>, agent: AgentId, state: &TicketState) {
-    let Some(ticket) = ticket else { return };
-    let Some(lease) = leases.get_mut(&ticket).filter(|lease| lease.agent == agent) else { return };
-    lease.is_undecided = false;
-    if matches!(state, TicketState::Complete { .. }) {
-        leases.remove(&ticket);
     }
 }
 
@@ -281,8 +314,8 @@ fn command(action: OfficeAction<Arc<Office>>) -> Command {
         OfficeAction::Store { ticket, attempt, position, ciphertext, .. } => {
             Command::Store { ticket, attempt, position, ciphertext }
         }
-        OfficeAction::Finish { ticket, attempt, position, ciphertext, trailer, receipt } => {
-            Command::Finish { ticket, attempt, position, ciphertext, trailer, receipt }
+        OfficeAction::Finish { ticket, attempt, position, ciphertext, trailer, attestation, receipt } => {
+            Command::Finish { ticket, attempt, position, ciphertext, trailer, attestation, receipt }
         }
         OfficeAction::Discard { ticket, attempt } => Command::Discard { ticket, attempt },
         OfficeAction::Claim { .. } | OfficeAction::Send(_) | OfficeAction::FinishStream | OfficeAction::Reset(_) => {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use schleuse_protocol::office::{Found, TicketState};
 use schleuse_protocol::wire::hello::Trailer;
+use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
@@ -18,10 +19,31 @@ pub(super) enum Command {
     LookUp(RouteNonce),
     ReadState(TicketId),
     ReadBack(TicketId, u32),
-    Begin { ticket: TicketId, attempt: u64, digest: [u8; 32], key: StorageKey },
-    Store { ticket: TicketId, attempt: u64, position: u32, ciphertext: Vec<u8> },
-    Finish { ticket: TicketId, attempt: u64, position: u32, ciphertext: Vec<u8>, trailer: Trailer, receipt: Receipt },
-    Discard { ticket: TicketId, attempt: u64 },
+    Begin {
+        ticket: TicketId,
+        attempt: u64,
+        digest: [u8; 32],
+        key: StorageKey,
+    },
+    Store {
+        ticket: TicketId,
+        attempt: u64,
+        position: u32,
+        ciphertext: Vec<u8>,
+    },
+    Finish {
+        ticket: TicketId,
+        attempt: u64,
+        position: u32,
+        ciphertext: Vec<u8>,
+        trailer: Trailer,
+        attestation: Option<Attestation>,
+        receipt: Receipt,
+    },
+    Discard {
+        ticket: TicketId,
+        attempt: u64,
+    },
 }
 
 /// What it gets.
@@ -57,6 +79,7 @@ pub(super) struct Complete {
     pub(super) key: StorageKey,
     pub(super) segments: Vec<Vec<u8>>,
     pub(super) last: Vec<u8>,
+    pub(super) attestation: Option<Attestation>,
     pub(super) receipt: Receipt,
 }
 
@@ -87,15 +110,15 @@ impl Store {
         self.queue.clear();
     }
 
-    /// Applies all that is queued; the answers are for after the fsync. `is_full` is asked for every segment.
-    pub(super) fn commit(&mut self, mut is_full: impl FnMut() -> bool) -> Vec<(AgentId, Answer)> {
+    /// Applies all that is queued; the answers, one for each command, are for after the fsync. `is_full` is asked for every segment.
+    pub(super) fn commit(&mut self, mut is_full: impl FnMut() -> bool) -> Vec<(AgentId, Option<Answer>)> {
         let mut answers = Vec::new();
         while let Some((agent, command)) = self.queue.pop_front() {
             let answer = match command {
                 Command::Store { .. } if is_full() => Some(Answer::StoreFailed(Reason::TryLater)),
                 command => self.apply(command),
             };
-            answers.extend(answer.map(|answer| (agent, answer)));
+            answers.push((agent, answer));
         }
         answers
     }
@@ -127,11 +150,11 @@ impl Store {
                 let stored = self.rows.get_mut(&ticket)?.store(attempt, position, ciphertext);
                 Some(stored.map_or_else(Answer::StoreFailed, Answer::Stored))
             }
-            Command::Finish { ticket, attempt, position, ciphertext, trailer, receipt } => {
+            Command::Finish { ticket, attempt, position, ciphertext, trailer, attestation, receipt } => {
                 let row = self.rows.get_mut(&ticket)?;
                 assert_eq!(trailer.content_hash, receipt.body().content_hash);
                 let was_open = row.complete.is_none();
-                let finished = row.finish(attempt, position, ciphertext, receipt);
+                let finished = row.finish(attempt, position, ciphertext, attestation, receipt);
                 if was_open && finished.is_ok() {
                     self.completed.push(ticket);
                 }
@@ -195,13 +218,20 @@ impl Row {
         }
     }
 
-    fn finish(&mut self, number: u64, position: u32, last: Vec<u8>, receipt: Receipt) -> Result<Receipt, Reason> {
+    fn finish(
+        &mut self,
+        number: u64,
+        position: u32,
+        last: Vec<u8>,
+        attestation: Option<Attestation>,
+        receipt: Receipt,
+    ) -> Result<Receipt, Reason> {
         if let Some(complete) = &self.complete {
             return if complete.number == number { Ok(complete.receipt.clone()) } else { Err(Reason::AlreadyUsed) };
         }
         let is_whole = |current: &mut Attempt| current.number == number && current.segments.len() == position as usize;
         let Attempt { number, digest, key, segments } = self.attempt.take_if(is_whole).ok_or(Reason::TryLater)?;
-        self.complete = Some(Complete { number, digest, key, segments, last, receipt: receipt.clone() });
+        self.complete = Some(Complete { number, digest, key, segments, last, attestation, receipt: receipt.clone() });
         Ok(receipt)
     }
 }

@@ -1,5 +1,7 @@
 //! `schleuse receipt …`
 
+mod prove;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use super::output::{Output, Table, moment, shown};
 use super::ticket::TicketSource;
 use super::trust::Trust;
 use crate::files::{self, FileError};
+use prove::Prove;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReceiptCommand {
@@ -24,6 +27,10 @@ pub(super) enum ReceiptCommand {
     ///
     /// The directory is taken as of the time of the receipt, so for an old receipt take the directory of that time.
     Verify(Verify),
+    /// Verify a proof of who sent a content: the office's receipt and the sender's own signature.
+    ///
+    /// Nobody needs to be trusted for it but those who signed the directory. It is taken as of the time of the receipt.
+    Prove(Prove),
 }
 
 impl ReceiptCommand {
@@ -31,6 +38,7 @@ impl ReceiptCommand {
         match self {
             Self::Show(command) => command.run(),
             Self::Verify(command) => command.run(),
+            Self::Prove(command) => command.run(),
         }
     }
 }
@@ -75,7 +83,7 @@ impl Verify {
         match &self.content {
             None => table.row("content", "not compared (--content)"),
             Some(path) => {
-                compare(&receipt, path)?;
+                compare((receipt.content_hash(), receipt.length()), path)?;
                 table.row("content", format!("is {}", shown(path)))
             }
         };
@@ -91,15 +99,13 @@ fn load(path: &Path) -> Result<Receipt, AppError> {
     Receipt::from_json(&text).map_err(|error| AppError::new(exit::FAILURE, format_args!("{}: {error}", path.display())))
 }
 
-fn compare(receipt: &Receipt, path: &Path) -> Result<(), AppError> {
+fn compare((expected, expected_length): (ContentHash, u64), path: &Path) -> Result<(), AppError> {
     let (hash, length) = hash_file(path)?;
-    if hash != receipt.content_hash() || length != receipt.length() {
+    if (hash, length) != (expected, expected_length) {
         let message = format!(
-            "{}: is not the content of the receipt: {length} bytes with SHA-256 {hash}, the receipt is for {} bytes with \
-             SHA-256 {}",
+            "{}: is not the content of the receipt: {length} bytes with SHA-256 {hash}, the receipt is for \
+             {expected_length} bytes with SHA-256 {expected}",
             path.display(),
-            receipt.length(),
-            receipt.content_hash()
         );
         return Err(AppError::new(exit::FAILURE, message));
     }

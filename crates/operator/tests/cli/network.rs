@@ -7,11 +7,13 @@ use schleuse_operator::pki::{Authority, Validity};
 use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
+use schleuse_protocol::wire::proof::{Attestation, Proof};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::ticket::{Purpose, Route, Suite, Ticket, TicketBody, TicketId, TicketSecret};
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use schleuse_seal::keys::SigningKey;
-use schleuse_seal::{OneTimeSecret, sign_receipt, sign_ticket, system_rng};
+use schleuse_seal::{Label, OneTimeSecret, sign_receipt, sign_ticket, system_rng};
 use schleuse_transport::clock::Clock;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -19,6 +21,7 @@ use tempfile::TempDir;
 pub(crate) struct Network {
     folder: TempDir,
     office: SigningKey,
+    vendor: SigningKey,
 }
 
 impl Network {
@@ -29,7 +32,7 @@ impl Network {
         let authority = Authority::new("Test CA", Validity::days(now, 100)).expect("a CA");
         authority.write(folder.path()).expect("writes");
         let mut members = Vec::new();
-        let mut office = None;
+        let (mut office, mut vendor) = (None, None);
         for (id, role) in
             [("ga-a", Role::Office), ("vendor-a", Role::Vendor), ("outer-a", Role::Outer), ("inner-a", Role::Inner)]
         {
@@ -38,7 +41,11 @@ impl Network {
             keys.write(&folder.path().join(id.as_str())).expect("writes");
             let addresses = if role == Role::Outer { vec![outer_address.to_owned()] } else { Vec::new() };
             members.push(Member { addresses, ..keys.entry(id.as_str()) });
-            office = if role == Role::Office { keys.signing_key } else { office };
+            match role {
+                Role::Office => office = keys.signing_key,
+                Role::Vendor => vendor = keys.signing_key,
+                _ => {}
+            }
         }
         let permissions = vec![Rule { from: vec![OrAny::Any], kinds: vec![OrAny::Any], to: vec![OrAny::Any] }];
         let expires = UnixSeconds(now.0 + 86_400);
@@ -48,7 +55,8 @@ impl Network {
         let signed = SignedDirectory::sign(&directory, &[&root]).expect("signs").to_bytes().expect("writes");
         std::fs::write(folder.path().join("directory.json"), signed).expect("writes");
         std::fs::write(folder.path().join("root-keys.toml"), roots.to_toml().expect("writes")).expect("writes");
-        Self { folder, office: office.expect("there is an office") }
+        let (office, vendor) = (office.expect("there is an office"), vendor.expect("there is a vendor"));
+        Self { folder, office, vendor }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -102,6 +110,42 @@ impl Network {
         let receipt: Receipt = sign_receipt(body, &self.office);
         receipt.into()
     }
+
+    /// What the office keeps of a content that the vendor has signed under a ticket, written out from protocol.md 6.5 and 6.8.
+    pub(crate) fn proof(&self, ticket: &Ticket, content: &[u8]) -> Proof {
+        let (office, vendor) = (member("ga-a"), member("vendor-a"));
+        let kind: PayloadKind = "guest-list".parse().expect("a kind");
+        let content_hash = ContentHash(Sha256::digest(content).into());
+        let id = ticket.body().id;
+        let body = ReceiptBody {
+            version: VERSION,
+            office,
+            ticket: id,
+            kind,
+            sender: Some(vendor),
+            length: content.len() as u64,
+            content_hash,
+            stored_at: now(),
+        };
+        let ticket_hash: [u8; 32] = Sha256::digest(ticket.as_bytes()).into();
+        let encapsulated_hash: [u8; 32] = Sha256::digest([7; 32]).into();
+        let parts: [&[u8]; 7] = [
+            vendor.as_bytes(),
+            office.as_bytes(),
+            &id.0,
+            &ticket_hash,
+            &encapsulated_hash,
+            kind.as_bytes(),
+            &content_hash.0,
+        ];
+        let signature = self.vendor.sign(Label::Identity, &parts);
+        let attestation = Attestation { ticket_hash, encapsulated_hash, signature };
+        Proof { receipt: sign_receipt(body, &self.office), attestation }
+    }
+}
+
+fn member(name: &str) -> MemberId {
+    name.parse().expect("an id")
 }
 
 pub(crate) fn now() -> UnixSeconds {

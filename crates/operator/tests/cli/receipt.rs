@@ -3,6 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use schleuse_protocol::wire::proof::Proof;
+use schleuse_protocol::wire::ticket::Ticket;
+use serde_json::json;
+
 use crate::network::Network;
 use crate::run;
 
@@ -78,4 +82,66 @@ fn an_altered_or_foreign_receipt_proves_nothing() {
     fs::write(&receipt, "no receipt").unwrap();
     assert_eq!(verify(&network, &receipt, &content).code, 1);
     assert_eq!(run!("receipt", "show", network.path("absent")).code, 74);
+}
+
+fn prove(network: &Network, proof: &[u8], content: &[u8]) -> crate::Run {
+    let (file, content_file) = (network.path("proof"), network.path("list.json"));
+    fs::write(&file, proof).expect("the test is set up");
+    fs::write(&content_file, content).expect("the test is set up");
+    let (directory, roots) = (network.path("directory.json"), network.path("root-keys.toml"));
+    let ticket = network.path("ticket.txt");
+    run!(
+        "receipt",
+        "prove",
+        file,
+        "--ticket",
+        ticket,
+        "--content",
+        content_file,
+        "--directory",
+        directory,
+        "--root-keys",
+        roots,
+        "--json"
+    )
+}
+
+#[test]
+fn a_sender_cannot_deny_what_it_signed() {
+    let network = Network::new("127.0.0.1:9");
+    let ticket: Ticket = fs::read_to_string(network.ticket_file()).unwrap().parse().unwrap();
+    let proof = network.proof(&ticket, CONTENT);
+    let proved = prove(&network, &proof.to_bytes(), CONTENT).json();
+    for (field, value) in [
+        ("proved", json!(true)),
+        ("sender", json!("vendor-a")),
+        ("office", json!("ga-a")),
+        ("kind", json!("guest-list")),
+        ("ticket_compared", json!(true)),
+        ("content_compared", json!(true)),
+    ] {
+        assert_eq!(proved[field], value, "{field}");
+    }
+}
+
+#[test]
+fn nothing_else_is_proved() {
+    let network = Network::new("127.0.0.1:9");
+    let ticket: Ticket = fs::read_to_string(network.ticket_file()).unwrap().parse().unwrap();
+    let proof = network.proof(&ticket, CONTENT);
+    let refused = |proof: &Proof, content: &[u8], why: &str| {
+        let run = prove(&network, &proof.to_bytes(), content);
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(run.stderr.contains(why), "{why}: {run:?}");
+    };
+    refused(&proof, b"another list", "is not the content of the receipt");
+    let other = network.proof(&ticket, b"another list");
+    let exchanged = Proof { attestation: other.attestation, ..proof.clone() };
+    refused(&exchanged, CONTENT, "not signed by 'vendor-a'");
+    let foreign = Network::new("127.0.0.1:9").proof(&ticket, CONTENT);
+    refused(&foreign, CONTENT, "not signed by 'ga-a'");
+    let other_ticket = network.proof(&network.ticket(1, (-5, 3600), None), CONTENT);
+    refused(&other_ticket, CONTENT, "another ticket");
+    let damaged = prove(&network, &proof.to_bytes()[1..], CONTENT);
+    assert!(damaged.code == 1 && damaged.stderr.contains("this is no proof"), "{damaged:?}");
 }

@@ -7,6 +7,7 @@ use crate::channel::OfficeSeal;
 use crate::time::UnixSeconds;
 use crate::wire::hello::{ContentHash, Intro, Language, Trailer};
 use crate::wire::name::{MemberId, PayloadKind};
+use crate::wire::proof::Attestation;
 use crate::wire::receipt::Receipt;
 use crate::wire::refusal::StreamRefusal;
 use crate::wire::reply::Reason;
@@ -138,6 +139,8 @@ pub enum OfficeAction<S: OfficeSeal> {
         ciphertext: Vec<u8>,
         /// What it says.
         trailer: Trailer,
+        /// What proves to anybody who sent it, if it is signed; verified. To be stored with the receipt.
+        attestation: Option<Attestation>,
         /// To be stored in the same transaction, and sent only when that is durable.
         receipt: Receipt,
     },

@@ -32,6 +32,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
             attempt: session.intro.attempt,
             position: expected,
             ciphertext: ciphertext.to_vec(),
+            attestation: trailer.identity.as_ref().map(|identity| session.channel.attestation(identity)),
             trailer,
             receipt,
         });

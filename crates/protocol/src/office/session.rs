@@ -44,7 +44,7 @@ impl<S: OfficeSeal> Session<S> {
             (None, None) => true,
             (Some(declared), Some(identity)) => {
                 identity.member == declared
-                    && key.is_some_and(|key| self.channel.verify_identity(identity, content, &key))
+                    && key.is_some_and(|key| self.channel.verify_identity(identity, &self.intro.kind, content, &key))
             }
             _ => false,
         }

@@ -89,7 +89,7 @@ impl Wire for Intro {
 pub struct Identity {
     /// The member; must be [`Intro::sender`].
     pub member: MemberId,
-    /// Ed25519 over label, member, ticket hash, hash of `enc`, content hash.
+    /// Ed25519 over label, member, office, ticket id, ticket hash, hash of `enc`, kind, content hash.
     pub signature: Signature,
 }
 

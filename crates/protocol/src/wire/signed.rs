@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use bincode::{Decode, Encode};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{Wire, WireError};
 
@@ -14,10 +15,11 @@ pub struct Signature(pub [u8; 64]);
 
 hex_debug!(Signature);
 
-/// A body and its signature as received: well-formed, the signature not yet verified (that needs `schleuse-seal`).
+/// A body and its signature as received: well-formed, the signature not yet verified (that needs `schleuse-seal`). A ticket's
+/// bytes hold its secret, so they are wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signed<B> {
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
     body: B,
 }
 
@@ -27,6 +29,8 @@ impl<B: Wire> Signed<B> {
 
     /// Reads the binary form.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, WireError> {
+        // Wiped also if they are refused.
+        let bytes = Zeroizing::new(bytes);
         let body_len = bytes.len().checked_sub(64).ok_or(WireError::Malformed)?;
         let body = B::from_wire(&bytes[..body_len])?;
         Ok(Self { bytes, body })
@@ -34,7 +38,9 @@ impl<B: Wire> Signed<B> {
 
     /// Puts a body and the signature over its encoding together.
     pub fn assemble(body: B, signature: &Signature) -> Self {
-        let mut bytes = body.to_wire();
+        let encoding = Zeroizing::new(body.to_wire());
+        let mut bytes = Zeroizing::new(Vec::with_capacity(encoding.len() + signature.0.len()));
+        bytes.extend_from_slice(&encoding);
         bytes.extend_from_slice(&signature.0);
         Self { bytes, body }
     }
@@ -64,9 +70,4 @@ impl<B> Signed<B> {
     }
 }
 
-/// A ticket's bytes hold its secret.
-impl<B> Drop for Signed<B> {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.bytes);
-    }
-}
+impl<B: ZeroizeOnDrop> ZeroizeOnDrop for Signed<B> {}

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::str::FromStr;
 
 use bincode::{Decode, Encode};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::name::{MemberId, PayloadKind};
 use super::signed::Signed;
@@ -32,9 +33,11 @@ impl core::fmt::Debug for TicketSecret {
 
 impl Drop for TicketSecret {
     fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.0);
+        self.0.zeroize();
     }
 }
+
+impl ZeroizeOnDrop for TicketSecret {}
 
 /// The one-time public key; its variant is the suite.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
@@ -120,6 +123,9 @@ pub struct TicketBody {
     pub purpose: Option<Purpose>,
 }
 
+/// Its one secret wipes itself.
+impl ZeroizeOnDrop for TicketBody {}
+
 impl Wire for TicketBody {
     const MAX: usize = MAX_TICKET - 64;
 
@@ -155,16 +161,20 @@ impl Ticket {
     /// The URI form, `SCHLEUSE:` and Base32 (RFC 4648 section 6, no padding): all of it in the alphanumeric set of QR
     /// codes. Case does not matter when it is read.
     pub fn to_uri(&self) -> String {
-        let mut text = Self::SCHEME.to_ascii_uppercase();
-        text.push_str(&data_encoding::BASE32_NOPAD.encode(self.as_bytes()));
-        text
+        self.text_after(&[&Self::SCHEME.to_ascii_uppercase()])
     }
 
     /// The link form: `base` and the Base32 text as the fragment, which browsers never send to a server.
     pub fn to_link(&self, base: &str) -> String {
-        let mut text = String::from(base);
-        text.push('#');
-        text.push_str(&data_encoding::BASE32_NOPAD.encode(self.as_bytes()));
+        self.text_after(&[base, "#"])
+    }
+
+    /// The caller wipes what it gets; no other copy is left behind, because the text never grows.
+    fn text_after(&self, beginning: &[&str]) -> String {
+        let length = data_encoding::BASE32_NOPAD.encode_len(self.as_bytes().len());
+        let mut text = String::with_capacity(beginning.iter().map(|part| part.len()).sum::<usize>() + length);
+        beginning.iter().for_each(|part| text.push_str(part));
+        data_encoding::BASE32_NOPAD.encode_append(self.as_bytes(), &mut text);
         text
     }
 }
@@ -197,9 +207,9 @@ impl FromStr for Ticket {
         if encoded.len() > MAX_TICKET * 2 {
             return Err(TicketTextError::Wire(WireError::TooLong));
         }
-        let bytes = data_encoding::BASE32_NOPAD
-            .decode(encoded.to_ascii_uppercase().as_bytes())
-            .map_err(|_| TicketTextError::Base32)?;
+        // Both hold the ticket's secret: the text here, the bytes in `from_bytes`.
+        let upper = Zeroizing::new(encoded.to_ascii_uppercase());
+        let bytes = data_encoding::BASE32_NOPAD.decode(upper.as_bytes()).map_err(|_| TicketTextError::Base32)?;
         Ok(Self::from_bytes(bytes)?)
     }
 }
@@ -216,4 +226,18 @@ pub enum TicketTextError {
     /// The bytes are no ticket.
     #[error("the ticket is damaged or incomplete: copy the whole ticket again")]
     Wire(#[from] WireError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_wiped<T: ZeroizeOnDrop>() {}
+
+    /// Whether memory is wiped no test without `unsafe` can see; that the types promise it, the compiler can.
+    #[test]
+    fn what_holds_the_secret_is_wiped() {
+        is_wiped::<TicketSecret>();
+        is_wiped::<Ticket>();
+    }
 }

@@ -76,6 +76,14 @@ pub(super) async fn content(State(core): Shared, Path(id): Path<String>) -> Resu
     Ok((headers, Body::from_stream(stream::try_unfold(content, next_piece))).into_response())
 }
 
+pub(super) async fn proof(State(core): Shared, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let id = parse_id(&id)?;
+    let proof = core.proof(id).await?.ok_or_else(|| no_submission(id))?;
+    let unsigned = || ApiError::not_found(format!("nobody's signature is kept of submission {id}"));
+    let headers = [(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, "no-store")];
+    Ok((headers, proof.ok_or_else(unsigned)?.to_bytes()).into_response())
+}
+
 async fn next_piece(mut content: Content) -> Result<Option<(Bytes, Content)>, ContentError> {
     Ok(content.next().await?.map(|piece| (Bytes::from_owner(piece), content)))
 }

@@ -47,6 +47,8 @@ pub(super) enum Command {
     Inbox(Inbox),
     /// Show or save one submission.
     Read(Read),
+    /// Save the proof of who sent a submission, which anybody can verify with 'schleuse receipt prove'.
+    Prove(Prove),
     /// Delete one submission for good, or revoke an unused ticket.
     Delete(Delete),
     /// Show links, tokens and counts.
@@ -129,6 +131,17 @@ pub(super) struct Read {
     /// Write the original bytes to this new file, readable by this user only.
     #[arg(short, long)]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Prove {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// The submission's number.
+    pub(super) id: String,
+    /// Write the proof to this new file, readable by this user only.
+    #[arg(short, long)]
+    pub(super) output: PathBuf,
 }
 
 #[derive(ClapArgs, Debug)]

@@ -1,4 +1,4 @@
-//! Commands of the staff: mint, inbox, read, delete, status.
+//! Commands of the staff: mint, inbox, read, prove, delete, status.
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Voice;
-use super::args::{Delete, Inbox, Mint, Place, Read};
+use super::args::{Delete, Inbox, Mint, Place, Prove, Read};
 use super::client::Client;
 use super::show;
 use crate::api::model::{DeletedView, MintBody, MintedView, PageView, SubmissionView};
@@ -86,6 +86,18 @@ pub(super) async fn read(args: Read, voice: Voice) -> Result<(), AppError> {
             eprintln!("{}", Text::WrittenTo.fill(voice.language, &[&bytes.to_string(), &name]));
         }
     }
+    Ok(())
+}
+
+pub(super) async fn prove(args: Prove, voice: Voice) -> Result<(), AppError> {
+    let client = Client::at(&args.place)?;
+    let proof = client.stream(&format!("{}/proof", submission_path(&args.id)?)).await?;
+    let bytes = save(&client, proof, &args.output).await?;
+    let name = args.output.display().to_string();
+    if voice.json {
+        return print_json(&json!({ "id": args.id, "output": name, "bytes": bytes }));
+    }
+    eprintln!("{}", Text::WrittenTo.fill(voice.language, &[&bytes.to_string(), &name]));
     Ok(())
 }
 

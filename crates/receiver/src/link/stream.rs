@@ -9,6 +9,7 @@ mod ticket;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use schleuse_protocol::lease::Moment;
 use schleuse_protocol::limits::IDLE_TIMEOUT;
 use schleuse_protocol::office::{OfficeAction, OfficeStream};
 use schleuse_protocol::time::Now;
@@ -20,7 +21,7 @@ use schleuse_transport::relay::refusal_code;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::arrivals::Arrival;
-use super::lease::{Lease, Moment};
+use super::lease::Lease;
 use super::writes::{Answered, Kind, Writes};
 use crate::core::Core;
 use crate::crash;
@@ -233,8 +234,9 @@ impl Stream {
             OfficeAction::Store { position, ciphertext, data_len, .. } => {
                 Command::Store(NewSegment { attempt, position, ciphertext, data_len })
             }
-            OfficeAction::Finish { position, ciphertext, receipt, .. } => {
-                Command::Finish(Completion { attempt, position, ciphertext, receipt })
+            OfficeAction::Finish { position, ciphertext, receipt, attestation, .. } => {
+                let attestation = attestation.map(Box::new);
+                Command::Finish(Completion { attempt, position, ciphertext, receipt, attestation })
             }
             OfficeAction::Discard { ticket, attempt } => Command::Discard { ticket, attempt },
             _ => return None,

@@ -19,10 +19,13 @@ pub(super) struct Engine {
 /// Page size in bytes, set when the file is made.
 const PAGE: u64 = 8192;
 /// Layout of the file that this program writes, as `user_version`.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 /// Every layout's steps, from the one before it.
-const STEPS: [&str; 2] =
-    [include_str!("../../migrations/0001_store.sql"), include_str!("../../migrations/0002_submissions_appended.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("../../migrations/0001_store.sql"),
+    include_str!("../../migrations/0002_submissions_appended.sql"),
+    include_str!("../../migrations/0003_attestation.sql"),
+];
 /// Statements that a connection keeps prepared: all there are.
 const STATEMENTS: usize = 64;
 
@@ -122,7 +125,7 @@ mod tests {
     #[test]
     fn another_layout_is_named_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, made_by) in [("newer", "PRAGMA user_version = 3"), ("foreign", "CREATE TABLE notes (text)")] {
+        for (name, made_by) in [("newer", "PRAGMA user_version = 4"), ("foreign", "CREATE TABLE notes (text)")] {
             let engine = Engine { path: folder.path().join(name), max_bytes: None };
             let connection = engine.writer().unwrap();
             connection.execute_batch(made_by).unwrap();

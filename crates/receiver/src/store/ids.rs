@@ -5,6 +5,8 @@ use std::error::Error;
 use data_encoding::HEXLOWER;
 use rusqlite::Row;
 use rusqlite::types::Type;
+use schleuse_protocol::wire::Wire as _;
+use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 
@@ -55,6 +57,11 @@ pub(super) fn ticket_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Ticket
 
 pub(super) fn receipt(row: &Row<'_>, column: usize) -> rusqlite::Result<Receipt> {
     Receipt::from_bytes(row.get(column)?).map_err(|error| damaged(column, Type::Blob, error))
+}
+
+pub(super) fn attestation(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Attestation>> {
+    let Some(bytes) = row.get::<_, Option<Vec<u8>>>(column)? else { return Ok(None) };
+    Attestation::from_wire(&bytes).map(Some).map_err(|error| damaged(column, Type::Blob, error))
 }
 
 /// A time, size or number with all 64 bits.

@@ -3,6 +3,7 @@
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
 use schleuse_protocol::wire::name::{MemberId, PayloadKind};
+use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
@@ -93,6 +94,8 @@ pub struct Completion {
     pub ciphertext: Vec<u8>,
     /// What was promised for it; its body repeats hash, length, sender and time.
     pub receipt: Receipt,
+    /// What its sender signed, if one did.
+    pub attestation: Option<Box<Attestation>>,
 }
 
 /// What was found in a submission.

@@ -2,11 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use schleuse_protocol::time::UnixSeconds;
+use schleuse_protocol::wire::proof::Attestation;
+use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
 
 use super::error::StoreError;
-use super::ids::{UploadId, receipt, ticket_id, unsigned};
+use super::ids::{UploadId, attestation, receipt, ticket_id, unsigned};
 use super::model::{Counts, Cursor, InboxRow, LiveTicket, Progress, StoredContent, StoredSegment, Unread};
 use super::{ENDED, LIVE};
 
@@ -110,6 +112,15 @@ pub(super) fn last_segment(connection: &Connection, ticket: TicketId) -> Found<O
         "SELECT s.last_segment FROM ticket t JOIN submission s ON s.ticket = t.number WHERE t.id = ?1",
     )?;
     Ok(query.query_row([ticket.0], |row| row.get(0)).optional()?.flatten())
+}
+
+/// The receipt of a complete submission, and what its sender signed.
+pub(super) fn proof(connection: &Connection, ticket: TicketId) -> Found<Option<(Receipt, Option<Attestation>)>> {
+    let mut query = connection.prepare_cached(
+        "SELECT s.receipt, s.attestation FROM ticket t JOIN submission s ON s.ticket = t.number \
+         WHERE t.id = ?1 AND s.stored_at IS NOT NULL",
+    )?;
+    Ok(query.query_row([ticket.0], |row| Ok((receipt(row, 0)?, attestation(row, 1)?))).optional()?)
 }
 
 const INBOX: &str = "SELECT t.id, s.receipt, t.reference_sealed, f.summary FROM submission s \

@@ -4,9 +4,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use schleuse_protocol::wire::proof::Proof;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_receiver::config::{Loopback, UnixSocket};
 use schleuse_receiver::{Config, Handle, MAX_COUNT, MintRequest};
+use schleuse_seal::verify_attestation;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -85,9 +87,16 @@ async fn a_submission_is_asked_for_listed_read_and_deleted() {
     assert_eq!(page, json!({ "submissions": [], "next": null }));
     let (status, bytes) = on_socket(&network, &format!("GET {path}/content"), "").await;
     assert_eq!((status, bytes), (200, content));
+    let (status, bytes) = on_socket(&network, &format!("GET {path}/proof"), "").await;
+    assert_eq!(status, 200);
+    let Proof { receipt, attestation } = Proof::from_bytes(&bytes).unwrap();
+    assert_eq!(submission["receipt"], json!(data_encoding::BASE64.encode(receipt.as_bytes())));
+    assert!(verify_attestation(receipt.body(), &attestation, &network.vendor.public()), "the vendor could deny it");
     let (status, deleted) = json_on_socket(&network, &format!("DELETE {path}"), &Value::Null).await;
     assert_eq!((status, deleted), (200, json!({ "deleted": ticket.body().id.to_string() })));
-    for request in [format!("DELETE {path}"), format!("GET {path}"), format!("GET {path}/content")] {
+    for request in
+        [format!("DELETE {path}"), format!("GET {path}"), format!("GET {path}/content"), format!("GET {path}/proof")]
+    {
         let (status, error) = json_on_socket(&network, &request, &Value::Null).await;
         assert_eq!((status, &error["error"]), (404, &json!("not-found")), "{request}");
     }

@@ -4,10 +4,37 @@ use crate::common::*;
 use schleuse_protocol::channel::{ChannelError, OfficeChannel, OfficeSeal, ReplyOpener, SenderChannel};
 use schleuse_protocol::limits::{REPLY_PLAINTEXT, SEGMENT_DATA, SEGMENT_PLAINTEXT, TAG, TRAILER_PLAINTEXT};
 use schleuse_protocol::wire::hello::ContentHash;
-use schleuse_protocol::wire::receipt::Receipt;
+use schleuse_protocol::wire::proof::{Attestation, Proof};
+use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
-use schleuse_seal::{SealError, SegmentOpener, Sender, StorageKey, system_rng, ticket_hash, verify_receipt};
+use schleuse_protocol::wire::ticket::TicketId;
+use schleuse_seal::{
+    SealError, SegmentOpener, Sender, StorageKey, system_rng, ticket_hash, verify_attestation, verify_receipt,
+};
 use sha2::{Digest, Sha256};
+
+/// A proof as it reaches somebody who never saw the connection; nothing in it can be exchanged.
+fn whoever_has_the_receipt_can_prove_who_sent_it(receipt: &Receipt, attestation: &Attestation) {
+    let file = Proof { receipt: receipt.clone(), attestation: attestation.clone() }.to_bytes();
+    let Proof { receipt, attestation } = Proof::from_bytes(&file).expect("it reads what it writes");
+    let (said, key) = (receipt.body(), vendor_key().public());
+    assert!(verify_attestation(said, &attestation, &key));
+    assert!(!verify_attestation(said, &attestation, &office_key().public()));
+    let forged = [
+        ReceiptBody { office: "ga-other".parse().expect("a name"), ..said.clone() },
+        ReceiptBody { ticket: TicketId([0; 16]), ..said.clone() },
+        ReceiptBody { kind: "contact-list".parse().expect("a name"), ..said.clone() },
+        ReceiptBody { sender: Some("vendor-b".parse().expect("a name")), ..said.clone() },
+        ReceiptBody { sender: None, ..said.clone() },
+        ReceiptBody { content_hash: ContentHash([0; 32]), ..said.clone() },
+    ];
+    for body in forged {
+        assert!(!verify_attestation(&body, &attestation, &key), "{body:?}");
+    }
+    let other_ticket = Attestation { ticket_hash: [0; 32], ..attestation.clone() };
+    let other_attempt = Attestation { encapsulated_hash: [0; 32], ..attestation };
+    assert!(!verify_attestation(said, &other_ticket, &key) && !verify_attestation(said, &other_attempt, &key));
+}
 
 #[test]
 fn a_content_goes_through_and_its_receipt_comes_back() {
@@ -24,11 +51,15 @@ fn a_content_goes_through_and_its_receipt_comes_back() {
         assert_eq!(length, content.len() as u64);
         assert_eq!(trailer.content_hash, ContentHash(Sha256::digest(&content).into()));
         let identity = trailer.identity.as_ref().unwrap();
-        assert!(opened.channel.verify_identity(identity, &trailer.content_hash, &vendor_key().public()));
-        assert!(!opened.channel.verify_identity(identity, &trailer.content_hash, &office_key().public()));
-        assert!(!opened.channel.verify_identity(identity, &ContentHash([0; 32]), &vendor_key().public()));
+        let (kind, hash) = (opened.intro.kind, trailer.content_hash);
+        assert!(opened.channel.verify_identity(identity, &kind, &hash, &vendor_key().public()));
+        assert!(!opened.channel.verify_identity(identity, &kind, &hash, &office_key().public()));
+        assert!(!opened.channel.verify_identity(identity, &kind, &ContentHash([0; 32]), &vendor_key().public()));
+        let other_kind = "contact-list".parse().unwrap();
+        assert!(!opened.channel.verify_identity(identity, &other_kind, &hash, &vendor_key().public()));
 
         let receipt = office.sign_receipt(receipt_body(&minted, &opened.intro, &trailer));
+        whoever_has_the_receipt_can_prove_who_sent_it(&receipt, &opened.channel.attestation(identity));
         let salt = opened.channel.start_replies();
         let sealed = opened.channel.seal_reply(&Reply::Receipt(receipt.as_bytes().to_vec()));
         let Reply::Receipt(bytes) = sender.replies(&salt).open(&sealed).unwrap() else { panic!("not a receipt") };

@@ -96,10 +96,11 @@ fn frames_of_another_attempt_do_not_fit() {
     let mut other = open(&minted, &two).unwrap().channel;
     let (_, trailer) = open_all(&mut other, &other_segments, &other_last).unwrap();
     let identity = trailer.identity.unwrap();
-    assert!(other.verify_identity(&identity, &trailer.content_hash, &vendor_key().public()));
-    assert!(!channel.verify_identity(&identity, &trailer.content_hash, &vendor_key().public()));
+    let kind = intro(Some(vendor()), 1).kind;
+    assert!(other.verify_identity(&identity, &kind, &trailer.content_hash, &vendor_key().public()));
+    assert!(!channel.verify_identity(&identity, &kind, &trailer.content_hash, &vendor_key().public()));
     let renamed = schleuse_protocol::wire::hello::Identity { member: "vendor-b".parse().unwrap(), ..identity };
-    assert!(!other.verify_identity(&renamed, &trailer.content_hash, &vendor_key().public()));
+    assert!(!other.verify_identity(&renamed, &kind, &trailer.content_hash, &vendor_key().public()));
 }
 
 #[test]

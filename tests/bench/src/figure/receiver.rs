@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::ContentHash;
 use schleuse_protocol::wire::name::PayloadKind;
+use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::signed::Signature;
 use schleuse_protocol::wire::ticket::TicketId;
@@ -136,7 +137,14 @@ async fn submission(store: &Store, id: TicketId) -> Result<()> {
     let kind: PayloadKind = "guest-list".parse().expect("a valid kind");
     let begin = NewUpload { attempt, key_sealed: vec![4; 72] };
     let segment = NewSegment { attempt, position: 0, ciphertext: vec![5; 2048 + 20], data_len: 2048 };
-    let completion = Completion { attempt, position: 1, ciphertext: vec![6; 272], receipt: receipt(id, kind) };
+    let attestation = Attestation { ticket_hash: [7; 32], encapsulated_hash: [8; 32], signature: Signature([9; 64]) };
+    let completion = Completion {
+        attempt,
+        position: 1,
+        ciphertext: vec![6; 272],
+        receipt: receipt(id, kind),
+        attestation: Some(Box::new(attestation)),
+    };
     let job = vec![Command::Begin(begin), Command::Store(segment), Command::Finish(completion)];
     for answer in store.push(job, Company::Expected).await?.await? {
         answer?;

@@ -1,12 +1,13 @@
 //! The office's daemon around the machine: streams, the lease of the ticket, the queue of the store. Each machine runs
 //! beside its reference; what they do must be the same after every event.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use schleuse_protocol::lease::{ClaimId, Claimed, LeaseEvent, Leases};
 use schleuse_protocol::limits::{IDLE_TIMEOUT, MAX_SEGMENT_BODY, MAX_UNSTORED_SEGMENTS, VERSION};
 use schleuse_protocol::office::TicketState;
 use schleuse_protocol::time::{Millis, Now, UnixSeconds};
@@ -31,16 +32,6 @@ pub(super) enum Pace {
     WhenTold,
 }
 
-/// Who may write for the ticket.
-#[derive(Clone, Copy)]
-struct Lease {
-    /// The stream.
-    holder: u64,
-    attempt: Attempt,
-    /// Whether the ticket's state is still to be read for it.
-    is_undecided: bool,
-}
-
 /// The office.
 pub(super) struct Office {
     known: &'static KnownTicket,
@@ -52,7 +43,9 @@ pub(super) struct Office {
     pace: Pace,
     streams: [Option<Stream>; PLACES as usize],
     opened: u64,
-    lease: Option<Lease>,
+    leases: Leases,
+    /// The stream of each claim that is not released.
+    claims: BTreeMap<ClaimId, u64>,
     store: Store,
     queue: VecDeque<(u64, Command)>,
     /// The next write fails,
@@ -81,7 +74,8 @@ impl Office {
             pace,
             streams: Default::default(),
             opened: 0,
-            lease: None,
+            leases: Leases::new(),
+            claims: BTreeMap::new(),
             store: Store::new(known),
             queue: VecDeque::new(),
             is_failing: false,
@@ -130,7 +124,7 @@ impl Office {
 
     pub(super) fn damage(&mut self, position: usize, is_lost: bool) {
         // While somebody writes, a disk that loses what it has stored is found out by whoever reads it.
-        if !self.is_leased() {
+        if self.leases.is_empty() {
             self.store.damage(position, is_lost);
         }
     }
@@ -146,7 +140,8 @@ impl Office {
     pub(super) fn crash(&mut self) {
         self.streams = Default::default();
         self.queue.clear();
-        self.lease = None;
+        self.leases = Leases::new();
+        self.claims.clear();
     }
 
     /// Everything goes on as far as it can.
@@ -192,6 +187,7 @@ impl Office {
         for (stream, answer) in answers {
             self.answer(stream, answer);
         }
+        self.settle();
     }
 
     fn perform(&mut self, stream: u64, command: Command) -> Answer {
@@ -238,6 +234,7 @@ impl Office {
         for (deed, receipt) in stream.deeds(now) {
             self.obey(id, deed, receipt);
         }
+        self.settle();
     }
 
     fn obey(&mut self, id: u64, deed: Deed, receipt: Option<Receipt>) {
@@ -281,51 +278,69 @@ impl Office {
             self.queue.push_back((id, command));
             return;
         }
-        // What the stream before this one has written is settled first.
-        if matches!(command, Command::ReadState) {
-            self.commit(0);
-        }
         let answer = self.store.apply(command);
         self.answer(id, answer);
     }
 
-    fn is_leased(&self) -> bool {
-        self.lease.is_some_and(|Lease { holder, .. }| {
-            let runs = self.place(holder).and_then(|place| self.streams[place].as_ref());
-            let writes = self.queue.iter().any(|(stream, command)| *stream == holder && !command.is_read());
-            writes || runs.is_some_and(|stream| !stream.machine.is_finished())
-        })
-    }
-
     /// protocol.md 8.3: the lease.
-    fn claim(&mut self, id: u64, attempt: Attempt) {
-        let held = self.lease.filter(|_| self.is_leased());
-        if let Some(lease) = held.filter(|lease| lease.attempt.number > attempt.number) {
-            let Attempt { number, digest } = lease.attempt;
-            self.tally.undecided += u64::from(lease.is_undecided);
-            let state = match lease.is_undecided {
-                true => TicketState::Undecided { digest },
-                false => TicketState::Running { attempt: number, digest },
-            };
-            let place = self.place(id).expect("it has just claimed");
-            return self.apply(place, Event::Claimed(state));
-        }
-        self.lease = Some(Lease { holder: id, attempt, is_undecided: true });
-        if let Some(place) = held.and_then(|lease| self.place(lease.holder)) {
-            self.tally.taken_over += 1;
-            self.apply(place, Event::Superseded);
-        }
-        self.ask(id, Command::ReadState);
+    fn claim(&mut self, id: u64, Attempt { number, digest }: Attempt) {
+        let state = match self.leases.handle_claim(self.known.ticket.body().id, number, digest) {
+            Claimed::Waiting(claim) => {
+                self.claims.insert(claim, id);
+                return self.settle();
+            }
+            Claimed::Undecided { digest } => {
+                self.tally.undecided += 1;
+                TicketState::Undecided { digest }
+            }
+            Claimed::Held { attempt, digest } => TicketState::Running { attempt, digest },
+        };
+        let place = self.place(id).expect("it has just claimed");
+        self.apply(place, Event::Claimed(state));
     }
 
     /// protocol.md 8.3: the stream knows the ticket's state. Of a complete one it gives the lease back.
     fn decide(&mut self, id: u64, state: &TicketState) {
-        let is_complete = matches!(state, TicketState::Complete { .. });
-        self.lease = match self.lease {
-            Some(lease) if lease.holder == id && is_complete => None,
-            Some(lease) if lease.holder == id => Some(Lease { is_undecided: false, ..lease }),
-            other => other,
+        let Some(claim) = self.claims.iter().find(|(_, stream)| **stream == id).map(|(claim, _)| *claim) else {
+            return;
         };
+        match state {
+            TicketState::Complete { .. } => {
+                self.claims.remove(&claim);
+                self.leases.handle_released(claim);
+            }
+            _ => self.leases.handle_decided(claim),
+        }
+    }
+
+    /// Who is over, and has nothing to be written any more, releases its claim; and what follows from that.
+    fn settle(&mut self) {
+        loop {
+            let over: Vec<ClaimId> =
+                self.claims.iter().filter(|(_, stream)| self.is_settled(**stream)).map(|(claim, _)| *claim).collect();
+            for claim in over {
+                self.claims.remove(&claim);
+                self.leases.handle_released(claim);
+            }
+            let Some(event) = self.leases.poll_event() else { return };
+            let (LeaseEvent::Granted(claim) | LeaseEvent::Superseded(claim)) = event;
+            let Some(&stream) = self.claims.get(&claim) else { continue };
+            match event {
+                LeaseEvent::Granted(_) => self.ask(stream, Command::ReadState),
+                LeaseEvent::Superseded(_) => {
+                    self.tally.taken_over += 1;
+                    if let Some(place) = self.place(stream) {
+                        self.apply(place, Event::Superseded);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_settled(&self, id: u64) -> bool {
+        let runs = self.place(id).and_then(|place| self.streams[place].as_ref());
+        let writes = self.queue.iter().any(|(stream, command)| *stream == id && !command.is_read());
+        !writes && runs.is_none_or(|stream| stream.machine.is_finished())
     }
 
     /// What the sender reads.

@@ -371,7 +371,7 @@ impl Reference {
         let is_valid = |identity: &Identity| {
             let public = Policy.signing_key(&identity.member);
             let keys = &self.known.keys[holder.key];
-            public.is_some_and(|public| keys.verify(identity, &trailer.content_hash, &public))
+            public.is_some_and(|public| keys.verify(identity, &holder.intro.kind, &trailer.content_hash, &public))
         };
         match (holder.intro.sender, &trailer.identity) {
             (None, None) => true,

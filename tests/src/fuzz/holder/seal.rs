@@ -16,7 +16,7 @@ use rand_chacha::ChaCha20Rng;
 use schleuse_protocol::limits::{INTRO_PLAINTEXT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hello::{ContentHash, Encapsulated, Hello, Identity, unpad_fixed};
-use schleuse_protocol::wire::name::MemberId;
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::reply::Reply;
 use schleuse_protocol::wire::signed::Signature;
 use schleuse_protocol::wire::ticket::{OneTimeKey, Ticket, TicketId};
@@ -27,6 +27,8 @@ type Context = AeadCtxS<HpkeAead, HkdfSha256, X25519HkdfSha256>;
 
 /// What follows from a ticket and one encapsulated key.
 pub(super) struct AttemptKeys {
+    /// By whom the ticket is, and its id.
+    issued: (MemberId, TicketId),
     ticket: [u8; 32],
     enc: [u8; 32],
     commitment: [u8; 32],
@@ -38,6 +40,7 @@ impl AttemptKeys {
     pub(super) fn derive(ticket: &Ticket, key: u8) -> Self {
         let (enc, context) = set_up(ticket, key);
         Self {
+            issued: (ticket.body().office, ticket.body().id),
             ticket: ticket_hash(ticket),
             enc,
             commitment: export(&context, Label::Commitment),
@@ -59,19 +62,33 @@ impl AttemptKeys {
         &'a self,
         member: &'a MemberId,
         enc_hash: &'a [u8; 32],
+        kind: &'a PayloadKind,
         content: &'a ContentHash,
-    ) -> [&'a [u8]; 4] {
-        [member.as_bytes(), &self.ticket, enc_hash, &content.0]
+    ) -> [&'a [u8]; 7] {
+        let (office, id) = &self.issued;
+        [member.as_bytes(), office.as_bytes(), &id.0, &self.ticket, enc_hash, kind.as_bytes(), &content.0]
     }
 
-    pub(super) fn sign(&self, member: &MemberId, content: &ContentHash, key: &SigningKey) -> Signature {
+    pub(super) fn sign(
+        &self,
+        member: &MemberId,
+        kind: &PayloadKind,
+        content: &ContentHash,
+        key: &SigningKey,
+    ) -> Signature {
         let enc_hash = Sha256::digest(self.enc).into();
-        key.sign(Label::Identity, &self.identity_parts(member, &enc_hash, content))
+        key.sign(Label::Identity, &self.identity_parts(member, &enc_hash, kind, content))
     }
 
-    pub(super) fn verify(&self, identity: &Identity, content: &ContentHash, public: &[u8; 32]) -> bool {
+    pub(super) fn verify(
+        &self,
+        identity: &Identity,
+        kind: &PayloadKind,
+        content: &ContentHash,
+        public: &[u8; 32],
+    ) -> bool {
         let enc_hash = Sha256::digest(self.enc).into();
-        let parts = self.identity_parts(&identity.member, &enc_hash, content);
+        let parts = self.identity_parts(&identity.member, &enc_hash, kind, content);
         verify(public, Label::Identity, &parts, &identity.signature)
     }
 }

@@ -3,7 +3,7 @@
 use schleuse_protocol::limits::{INTRO_PLAINTEXT, SEGMENT_DATA, TRAILER_PLAINTEXT};
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::hello::{ContentHash, Identity, Intro, Language, Trailer, pad_fixed};
-use schleuse_protocol::wire::name::MemberId;
+use schleuse_protocol::wire::name::{MemberId, PayloadKind};
 use schleuse_protocol::wire::signed::Signature;
 use sha2::{Digest, Sha256};
 
@@ -18,6 +18,7 @@ pub(super) struct Voice {
     /// Which encapsulated key.
     key: u8,
     declared: Option<MemberId>,
+    kind: PayloadKind,
     content: Content,
     /// Where it goes on.
     pub(super) position: u32,
@@ -29,7 +30,15 @@ pub(super) struct Voice {
 impl Default for Voice {
     fn default() -> Self {
         let (said, said_len) = (Sha256::new(), 0);
-        Self { key: 0, declared: None, content: Content { length: 13, fill: 0 }, position: 0, said, said_len }
+        Self {
+            key: 0,
+            declared: None,
+            kind: kind(0),
+            content: Content { length: 13, fill: 0 },
+            position: 0,
+            said,
+            said_len,
+        }
     }
 }
 
@@ -135,7 +144,7 @@ impl Sender {
         let mut padded: [u8; INTRO_PLAINTEXT] = padded.try_into().expect("fixed length");
         padded[usize::from(step.at) % INTRO_PLAINTEXT] ^= step.xor;
         let key = step.key % KEYS;
-        (voice.key, voice.declared) = (key, intro.sender);
+        (voice.key, voice.declared, voice.kind) = (key, intro.sender, intro.kind);
         let hello = self.known.keys[usize::from(key)].hello(&self.known.ticket, key, &padded).to_wire();
         let digest = Sha256::digest(&hello).into();
         let intro = unpadded(&padded);
@@ -215,7 +224,7 @@ impl Sender {
         };
         let member = sender(named)?;
         let keys = &self.known.keys[usize::from(voice.key)];
-        let mut signature = keys.sign(&member, &content, &VENDORS[usize::from(signer) - 1].0);
+        let mut signature = keys.sign(&member, &voice.kind, &content, &VENDORS[usize::from(signer) - 1].0);
         signature.0[40] ^= u8::from(code % 8 == 7);
         Some(Identity { member, signature: Signature(signature.0) })
     }

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use schleuse_protocol::limits::{HEADER_TIMEOUT, IDLE_TIMEOUT};
-use schleuse_protocol::office::{Found, OfficeAction, OfficeStream, TicketState};
+use schleuse_protocol::office::{Found, OfficeAction, OfficePolicy as _, OfficeStream, TicketState};
 use schleuse_protocol::time::{Millis, Now};
 use schleuse_protocol::wire::frame::{Frame, FrameReader, FrameType};
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::{Reason, Reply};
-use schleuse_seal::{Office, verify_receipt};
+use schleuse_seal::{Office, verify_attestation, verify_receipt};
 
 use super::deed::{Deed, Sealed};
 use super::known::{KnownTicket, NONCE, Policy};
@@ -191,9 +191,14 @@ impl Stream {
                 assert_eq!(ticket, id);
                 Deed::Store { attempt, position, ciphertext: Sealed(ciphertext), data_len }
             }
-            OfficeAction::Finish { ticket, attempt, position, ciphertext, trailer, receipt } => {
+            OfficeAction::Finish { ticket, attempt, position, ciphertext, trailer, attestation, receipt } => {
                 assert_eq!(ticket, id);
                 assert!(verify_receipt(&receipt, &self.office_public), "a receipt without a valid signature");
+                assert_eq!(receipt.body().sender.is_some(), attestation.is_some());
+                if let (Some(sender), Some(attestation)) = (receipt.body().sender, attestation) {
+                    let key = Policy.signing_key(&sender).expect("it was verified");
+                    assert!(verify_attestation(receipt.body(), &attestation, &key), "{sender} could deny its content");
+                }
                 let (body, ciphertext) = (receipt.body().clone(), Sealed(ciphertext));
                 return (Deed::Finish { attempt, position, ciphertext, trailer, receipt: body }, Some(receipt));
             }

@@ -1,6 +1,7 @@
 //! Commands that bring an upload in, from its first byte to its receipt.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use schleuse_protocol::wire::Wire as _;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 
@@ -79,8 +80,8 @@ fn insert(
     let inserted = change(
         &session.connection,
         "INSERT INTO submission (ticket, upload, attempt, digest, key_sealed, stored_at, segments, receipt, \
-         last_segment) SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM ticket WHERE id = ?1 AND state = ?10 \
-         AND last_attempt IS ?11 ON CONFLICT DO NOTHING",
+         last_segment, attestation) SELECT number, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM ticket WHERE id = ?1 \
+         AND state = ?11 AND last_attempt IS ?12 ON CONFLICT DO NOTHING",
         params![
             new.attempt.ticket.0,
             upload.0,
@@ -91,6 +92,7 @@ fn insert(
             end.map(|end| end.position),
             end.map(|end| end.receipt.as_bytes()),
             end.map(|end| &end.ciphertext),
+            end.and_then(attestation),
             LIVE,
             discarded.map(u64::cast_signed),
         ],
@@ -171,11 +173,24 @@ pub(super) fn finish(connection: &Connection, end: &Completion) -> Applied {
     }
     change(
         connection,
-        "UPDATE submission SET stored_at = ?2, segments = ?3, receipt = ?4, last_segment = ?5 WHERE upload = ?1",
-        (now.upload.0, signed(end.receipt.body().stored_at), end.position, end.receipt.as_bytes(), &end.ciphertext),
+        "UPDATE submission SET stored_at = ?2, segments = ?3, receipt = ?4, last_segment = ?5, attestation = ?6 \
+         WHERE upload = ?1",
+        params![
+            now.upload.0,
+            signed(end.receipt.body().stored_at),
+            end.position,
+            end.receipt.as_bytes(),
+            &end.ciphertext,
+            attestation(end),
+        ],
     )?;
     queue_for_a_look(connection, now.upload)?;
     Ok(Outcome::Finished(end.receipt.clone()))
+}
+
+/// As it stands in its column.
+fn attestation(end: &Completion) -> Option<Vec<u8>> {
+    end.attestation.as_ref().map(|attestation| attestation.to_wire())
 }
 
 fn stored_receipt(connection: &Connection, upload: UploadId) -> rusqlite::Result<Receipt> {

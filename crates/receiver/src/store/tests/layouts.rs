@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::*;
 
 const FIRST: &str = include_str!("../../../migrations/0001_store.sql");
+const SECOND: &str = include_str!("../../../migrations/0002_submissions_appended.sql");
 
 /// What the first layout held of a ticket: complete (with or without findings) or with one segment so far.
 enum Was {
@@ -53,6 +54,16 @@ fn add(database: &Connection, number: u8, upload: i64, was: &Was) {
 
 #[tokio::test]
 async fn the_first_layout_is_brought_up_to_date_with_all_that_is_in_it() {
+    is_brought_up_to_date(1, "").await;
+}
+
+#[tokio::test]
+async fn the_second_layout_is_brought_up_to_date_with_all_that_is_in_it() {
+    is_brought_up_to_date(2, SECOND).await;
+}
+
+/// `later` are the steps from the first layout on.
+async fn is_brought_up_to_date(layout: i64, later: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("office.sqlite");
     let database = Connection::open(&path).unwrap();
@@ -61,6 +72,7 @@ async fn the_first_layout_is_brought_up_to_date_with_all_that_is_in_it() {
     add(&database, 1, 9, &Was::Read);
     add(&database, 2, 4, &Was::Unread);
     add(&database, 3, 12, &Was::Unfinished);
+    database.execute_batch(&format!("{later}; PRAGMA user_version = {layout};")).unwrap();
     drop(database);
 
     let store = Store::open(&path, None).await.unwrap();
@@ -77,6 +89,10 @@ async fn the_first_layout_is_brought_up_to_date_with_all_that_is_in_it() {
 
     let finished = store.write(Command::Finish(completion(attempt(3, 1), 1))).await.unwrap();
     assert!(matches!(finished, Outcome::Finished(_)), "{finished:?}");
+    let (receipt, attestation) = store.proof(TicketId([3; 16])).await.unwrap().unwrap();
+    assert_eq!(attestation, completion(attempt(3, 1), 1).attestation.map(|kept| *kept), "what comes now is kept");
+    assert_eq!(receipt, completion(attempt(3, 1), 1).receipt);
+    assert_eq!(store.proof(inbox[0].id).await.unwrap().unwrap().1, None, "what came before was not");
     store.write(Command::AddTickets(vec![ticket(4)])).await.unwrap();
     assert_eq!(store.write(Command::Begin(upload(attempt(4, 1)))).await.unwrap(), Outcome::Stored { next: 0 });
     assert!(matches!(store.write(Command::Delete(inbox[1].id)).await.unwrap(), Outcome::Deleted(_)));
