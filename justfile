@@ -7,11 +7,15 @@ _list:
 demo *ARGS:
     cargo run --release -- {{ARGS}}
 
-# All tests
+# All tests that this user may run; those that are left out say so
 test:
     cargo test --workspace
 
-# What CI runs
+# What some tests need beyond Rust and a C compiler, once per machine (root, Debian or Ubuntu)
+ci-install:
+    bash .ci/install
+
+# What CI runs, as root
 ci:
     bash .ci/run
 
