@@ -96,6 +96,7 @@ impl Lab {
         lab
     }
 
+    /// As on a wire, every datagram is a packet of its own: without `gso_max_segs`, rules and counters would see dozens as one.
     fn build(&self) {
         let router = self.router();
         let mut script = format!(
@@ -108,9 +109,10 @@ impl Lab {
             let (router4, router6) = (format!("10.77.{number}.254"), format!("2001:db8:{number:x}::fe"));
             script += &format!(
                 "ip netns add {namespace}; {near} link set lo up
+                 ip netns exec {namespace} sh -c 'echo 1 > /proc/sys/net/ipv4/conf/all/promote_secondaries'
                  ip link add eth0 netns {namespace} type veth peer name {name} netns {router}
-                 {near} addr add {v4}/24 dev eth0; {near} addr add {v6}/64 dev eth0 nodad; {near} link set eth0 up
-                 {far} addr add {router4}/24 dev {name}; {far} addr add {router6}/64 dev {name} nodad; {far} link set {name} up
+                 {near} addr add {v4}/24 dev eth0; {near} addr add {v6}/64 dev eth0 nodad; {near} link set eth0 up gso_max_segs 1
+                 {far} addr add {router4}/24 dev {name}; {far} addr add {router6}/64 dev {name} nodad; {far} link set {name} up gso_max_segs 1
                  {near} route add default via {router4}; {near} -6 route add default via {router6}\n"
             );
         }
@@ -190,11 +192,33 @@ impl Lab {
         self.write_names();
     }
 
-    /// One more address of a host.
-    pub fn add_address(&self, host: &str, address: IpAddr) {
-        let bits = if address.is_ipv4() { 24 } else { 64 };
-        let done = run(&format!("ip -n {} addr add {address}/{bits} dev eth0", self.host(host).namespace));
-        done.unwrap_or_else(|error| panic!("{host} cannot have {address}: {error}"));
+    /// Names lead to IPv4 addresses only.
+    pub fn names_without_ipv6(&self) {
+        self.names().values_mut().for_each(|addresses| addresses.retain(IpAddr::is_ipv4));
+        self.write_names();
+    }
+
+    /// Gives a host other addresses in place of those that it has, and its name leads there.
+    pub fn move_host(&self, host: &str) {
+        let Host { namespace, .. } = self.host(host);
+        let mut names = self.names();
+        let addresses = names.get_mut(&Self::name_of(host)).expect("each host has a name");
+        for address in addresses {
+            let (old, bits) = (*address, if address.is_ipv4() { 24 } else { 64 });
+            *address = next(old);
+            let near = format!("ip -n {namespace} addr");
+            let nodad = if old.is_ipv6() { "nodad" } else { "" };
+            let script = format!("{near} add {address}/{bits} dev eth0 {nodad}; {near} del {old}/{bits} dev eth0");
+            run(&script).unwrap_or_else(|error| panic!("{host} cannot move: {error}"));
+        }
+        drop(names);
+        self.write_names();
+    }
+
+    /// How many bytes the router has sent to a host.
+    pub fn bytes_to(&self, host: &str) -> u64 {
+        let said = self.on_router(&format!("cat /sys/class/net/{host}/statistics/tx_bytes"));
+        said.trim().parse().expect("a number")
     }
 
     /// Runs a command on the router and returns what it said.
@@ -228,6 +252,14 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         remove(&format!("{}-", self.name));
+    }
+}
+
+/// The address behind this one.
+fn next(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() + 1).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() + 1).into(),
     }
 }
 

@@ -38,7 +38,7 @@ use crate::netns::Lab;
 use crate::office::Office;
 use crate::tap::Tap;
 use crate::wait::{SOON, until_true};
-use address::Addresses;
+use address::{Addresses, Listener};
 use config::{InnerEntry, THREADS};
 
 pub use apart::SENDER;
@@ -53,11 +53,9 @@ pub const BARRED: &str = "vendor-barred";
 pub struct Proxy {
     /// Keys.
     pub member: TestMember,
-    /// Where it listens.
+    /// Where it can be reached.
     pub address: SocketAddr,
-    /// The same with its other addresses, if it has a host of its own.
-    listen: Vec<SocketAddr>,
-    /// Its name or address, and port.
+    listen: SocketAddr,
     found: String,
     /// The process.
     pub daemon: Daemon,
@@ -108,11 +106,11 @@ impl Network {
                 let arguments = ["--config".as_ref(), config.as_os_str()];
                 let daemon = Daemon::new(member.id.as_str(), program, arguments, &log);
                 let daemon = daemon.within(namespace(member.id.as_str()));
-                let (listen, found) = match &lab {
+                let Listener { address, listen, found } = match &lab {
                     Some(lab) => apart::listener(lab, member.id.as_str()),
                     None => addresses.next_listener(),
                 };
-                Proxy { address: listen[0], listen, found, daemon, member }
+                Proxy { address, listen, found, daemon, member }
             };
             members.into_iter().map(proxy).collect()
         };
@@ -215,12 +213,11 @@ impl Network {
         };
         let write = |path: PathBuf, text: String| fs::write(path, text).expect("the folder can be written");
         for outer in &self.outers {
-            let text =
-                config::outer(&outer.member.id, &outer.listen, &entries("outer"), plan.grace, &plan.outer_limits);
+            let text = config::outer(&outer.member.id, outer.listen, &entries("outer"), plan.grace, &plan.outer_limits);
             write(outer.member.file("proxy.toml"), text);
         }
         for inner in &self.inners {
-            let text = config::inner(&inner.member.id, &inner.listen, plan.grace, &plan.inner_limits);
+            let text = config::inner(&inner.member.id, inner.listen, plan.grace, &plan.inner_limits);
             write(inner.member.file("proxy.toml"), text);
         }
         for office in &self.offices {

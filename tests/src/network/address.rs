@@ -8,6 +8,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const FIRST_PORT: u16 = 4400;
 
+/// Where a proxy is.
+pub(super) struct Listener {
+    /// An address at which it can be reached.
+    pub(super) address: SocketAddr,
+    /// Where it listens.
+    pub(super) listen: SocketAddr,
+    /// How others know it: name or address, and port.
+    pub(super) found: String,
+}
+
 /// One network's addresses.
 pub(super) struct Addresses {
     ip: Ipv4Addr,
@@ -24,11 +34,11 @@ impl Addresses {
         Self { ip: Ipv4Addr::new(127, high % 250 + 1, low, third + 1), next: FIRST_PORT }
     }
 
-    /// The next one: where to listen, and how it is found.
-    pub(super) fn next_listener(&mut self) -> (Vec<SocketAddr>, String) {
+    /// The next one.
+    pub(super) fn next_listener(&mut self) -> Listener {
         let address = SocketAddr::new(IpAddr::V4(self.ip), self.next);
         self.next += 1;
-        (vec![address], address.to_string())
+        Listener { address, listen: address, found: address.to_string() }
     }
 }
 

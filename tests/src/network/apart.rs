@@ -1,8 +1,9 @@
 //! A network whose members are on hosts of their own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::process::Command;
 
+use super::address::Listener;
 use super::{Builder, Network};
 use crate::binaries::binaries;
 use crate::netns::Lab;
@@ -20,11 +21,15 @@ pub(super) fn lab(plan: &Builder) -> Lab {
     Lab::of(&[SENDER.to_owned()].into_iter().chain(members).collect::<Vec<_>>())
 }
 
-/// Where a proxy listens, and how others find it.
-pub(super) fn listener(lab: &Lab, member: &str) -> (Vec<SocketAddr>, String) {
+/// Where a proxy listens: at all addresses that its host has, as proxies do.
+pub(super) fn listener(lab: &Lab, member: &str) -> Listener {
     let host = lab.host(member);
-    let listen = vec![SocketAddr::new(host.v4.into(), PORT), SocketAddr::new(host.v6.into(), PORT)];
-    (listen, format!("{}:{PORT}", Lab::name_of(member)))
+    let listen = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), PORT);
+    Listener {
+        address: SocketAddr::new(host.v4.into(), PORT),
+        listen,
+        found: format!("{}:{PORT}", Lab::name_of(member)),
+    }
 }
 
 impl Network {

@@ -16,13 +16,7 @@ pub(super) struct InnerEntry<'a> {
 }
 
 /// `schleuse-outer`. All senders come from one address here, so the limits of handshakes are far away.
-pub(super) fn outer(
-    id: &MemberId,
-    listen: &[SocketAddr],
-    inners: &[InnerEntry<'_>],
-    grace: u32,
-    limits: &str,
-) -> String {
+pub(super) fn outer(id: &MemberId, listen: SocketAddr, inners: &[InnerEntry<'_>], grace: u32, limits: &str) -> String {
     let limits = if limits.is_empty() { "handshakes_per_second = 10000\nhandshake_burst = 10000" } else { limits };
     let head = proxy(id, listen, grace);
     let inners = inners.iter().map(|inner| {
@@ -33,16 +27,14 @@ pub(super) fn outer(
 }
 
 /// `schleuse-inner`.
-pub(super) fn inner(id: &MemberId, listen: &[SocketAddr], grace: u32, limits: &str) -> String {
+pub(super) fn inner(id: &MemberId, listen: SocketAddr, grace: u32, limits: &str) -> String {
     let head = proxy(id, listen, grace);
     format!("{head}directory = \"../directory.json\"\nroot_keys = \"../root-keys.toml\"\n\n[limits]\n{limits}\n")
 }
 
-fn proxy(id: &MemberId, listen: &[SocketAddr], grace: u32) -> String {
-    let listen: Vec<_> = listen.iter().map(|address| format!("\"{address}\"")).collect();
-    let listen = listen.join(", ");
+fn proxy(id: &MemberId, listen: SocketAddr, grace: u32) -> String {
     format!(
-        "id = \"{id}\"\nlisten = [{listen}]\ncertificate = \"cert.pem\"\nkey = \"tls.key\"\nca = \"../ca.pem\"\n\
+        "id = \"{id}\"\nlisten = [\"{listen}\"]\ncertificate = \"cert.pem\"\nkey = \"tls.key\"\nca = \"../ca.pem\"\n\
          cluster_secret = \"cluster.secret\"\nthreads = {THREADS}\ngrace_seconds = {grace}\n"
     )
 }
