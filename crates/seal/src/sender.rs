@@ -18,33 +18,35 @@ use crate::identity::Binding;
 use crate::keys::SigningKey;
 use crate::receipt::verify_receipt;
 use crate::reply::Replies;
-use crate::secret::ReplySecret;
+use crate::secret::{ReplySecret, StorageKey};
 use crate::segment::{Last, SegmentCipher};
 use crate::shape::Shape;
 use crate::ticket::VerifiedTicket;
 
 /// One attempt to send one content under one ticket.
 pub struct Sender {
-    ticket: VerifiedTicket,
-    intro: Intro,
-    identity: Option<(MemberId, Arc<SigningKey>)>,
-    binding: Binding,
-    hello: Hello,
-    segments: SegmentCipher,
-    replies: ReplySecret,
-    shape: Shape,
-    hasher: Sha256,
+    pub(crate) ticket: VerifiedTicket,
+    pub(crate) intro: Intro,
+    pub(crate) identity: Option<(MemberId, Arc<SigningKey>)>,
+    pub(crate) binding: Binding,
+    pub(crate) hello: Hello,
+    /// Kept beside the cipher made of it for [`save`](Self::save).
+    pub(crate) segment_key: StorageKey,
+    pub(crate) segments: SegmentCipher,
+    pub(crate) replies: ReplySecret,
+    pub(crate) shape: Shape,
+    pub(crate) hasher: Sha256,
     /// The tag of each sealed segment. Another plaintext under the same key and nonce with the same tag would be a
     /// forgery against Poly1305, so the tag says whether a plaintext is the same, at no extra cost.
-    tags: Vec<[u8; TAG]>,
-    finished: Option<Finished>,
+    pub(crate) tags: Vec<[u8; TAG]>,
+    pub(crate) finished: Option<Finished>,
 }
 
 /// What is fixed once the content has ended.
-struct Finished {
-    content_hash: ContentHash,
+pub(crate) struct Finished {
+    pub(crate) content_hash: ContentHash,
     /// The sealed trailer.
-    ciphertext: Vec<u8>,
+    pub(crate) ciphertext: Vec<u8>,
 }
 
 impl Sender {
@@ -66,6 +68,7 @@ impl Sender {
             binding: Binding::new(ticket.ticket(), encapsulated.as_bytes()),
             hello: Hello { encapsulated, commitment: sealed.commitment, sealed_intro: sealed.sealed_intro },
             segments: SegmentCipher::new(&sealed.keys.segments),
+            segment_key: sealed.keys.segments,
             replies: sealed.keys.replies,
             ticket: ticket.clone(),
             intro,
@@ -75,6 +78,16 @@ impl Sender {
             tags: Vec::new(),
             finished: None,
         })
+    }
+
+    /// What was declared in the hello.
+    pub fn intro(&self) -> &Intro {
+        &self.intro
+    }
+
+    /// Length of the content in bytes, once all of it was sealed.
+    pub fn content_length(&self) -> Option<u64> {
+        self.finished.as_ref().map(|_| self.shape.content())
     }
 
     /// Seals the trailer once the content has ended.

@@ -19,6 +19,11 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// After so many segments with so many bytes of content and padding, of which the last may have been short.
+    pub(crate) fn ended(segments: u32, content: u64, padding: u64) -> Self {
+        Self { next: segments, content, padding, ended: true }
+    }
+
     /// The position of the next segment or of the final.
     pub(crate) fn next(&self) -> u32 {
         self.next

@@ -10,6 +10,7 @@ mod malicious_sender;
 mod refusal;
 mod rfc9180;
 mod route;
+mod saved;
 mod tampering;
 mod wycheproof_vectors;
 mod xwing;
