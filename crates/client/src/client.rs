@@ -2,36 +2,26 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use schleuse_directory::{Directory, DirectoryError, RootKeys, VerifiedDirectory};
-use schleuse_protocol::wire::hello::{Intro, Language};
+use schleuse_protocol::wire::hello::Language;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_seal::keys::SigningKey;
-use schleuse_seal::{Sender, system_rng};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::tls::{Roots, TlsError};
 
-use crate::check::Admitted;
 use crate::content::Content;
-use crate::dial::Pool;
-use crate::error::SendError;
+use crate::pool::Pool;
 use crate::send::Sending;
+use crate::shared::Shared;
 
-/// Sends contents to offices. Make one per process and clone it: clones share their connections, one to each outer
-/// proxy, over which any number of contents travel at once.
+/// Sends contents to offices. Make one per process and clone it: clones share their connections, over which many
+/// contents travel at once, and what they find out about the ways to the offices.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) shared: Arc<Shared>,
-}
-
-pub(crate) struct Shared {
-    directory: RwLock<Arc<VerifiedDirectory>>,
-    identity: Option<(MemberId, Arc<SigningKey>)>,
-    language: Language,
-    pub(crate) pool: Pool,
-    pub(crate) clock: Clock,
+    shared: Arc<Shared>,
 }
 
 impl Client {
@@ -42,43 +32,28 @@ impl Client {
 
     /// Sends one content with one ticket. Nothing happens until the result is awaited.
     pub fn send(&self, ticket: &Ticket, content: impl Into<Content>) -> Sending {
-        Sending::new(self.clone(), ticket.clone(), content.into())
+        Sending::new(self.shared.clone(), ticket.clone(), content.into())
     }
 
     /// Takes a newer directory for all sendings that begin from now on.
     pub fn replace_directory(&self, directory: VerifiedDirectory) {
-        *self.shared.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+        self.shared.replace_directory(directory);
     }
 
     /// The directory in use.
     pub fn directory(&self) -> Arc<VerifiedDirectory> {
-        self.shared.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.directory()
     }
 
     /// Whom this client sends as.
     pub fn member(&self) -> Option<MemberId> {
-        self.shared.identity.as_ref().map(|(member, _)| *member)
+        self.shared.member()
     }
 
     /// Closes the connections of all clones and waits until the proxies were told. A client that is merely dropped
     /// closes them too, but a process that ends at once may leave the proxies waiting for their idle timeout.
     pub async fn close(&self) {
         self.shared.pool.close().await;
-    }
-
-    /// Whether there is an outer proxy besides this one.
-    pub(crate) fn knows_another_outer(&self, outer: MemberId) -> bool {
-        let now = self.shared.clock.unix();
-        self.directory().outers().any(|other| other.id != outer && other.is_valid_at(now))
-    }
-
-    /// A new sealed connection under this attempt number.
-    pub(crate) fn seal(&self, admitted: &Admitted, length: Option<u64>, attempt: u64) -> Result<Sender, SendError> {
-        let Shared { identity, language, .. } = &*self.shared;
-        let sender = self.member();
-        let intro = Intro { attempt, kind: admitted.kind, sender, length, language: *language };
-        Sender::new(&admitted.ticket, intro, identity.clone(), &mut system_rng())
-            .map_err(|error| SendError::Sealing(error.to_string()))
     }
 }
 
@@ -126,13 +101,8 @@ impl ClientBuilder {
         if let Some((member, key)) = &self.identity {
             check_identity(&self.directory, *member, key)?;
         }
-        let shared = Shared {
-            directory: RwLock::new(Arc::new(self.directory)),
-            identity: self.identity.map(|(member, key)| (member, Arc::new(key))),
-            language: self.language,
-            pool: Pool::new(&roots)?,
-            clock: Clock::start(),
-        };
+        let pool = Pool::new(&roots)?;
+        let shared = Shared::new(self.directory, self.identity, self.language, pool);
         Ok(Client { shared: Arc::new(shared) })
     }
 }

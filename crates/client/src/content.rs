@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use schleuse_protocol::limits::{MAX_UNSTORED_SEGMENTS, SEGMENT_DATA};
@@ -77,6 +77,11 @@ impl Content {
         self.length
     }
 
+    /// Whether any part of it can be read at any time.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(self.origin, Origin::Bytes(_) | Origin::File(..))
+    }
+
     /// Whether [`Content::segment`] may be asked now: a reader's window may be full of what the office has not stored.
     pub(crate) fn has_room_for(&self, position: u32) -> bool {
         match &self.origin {
@@ -121,6 +126,15 @@ pub enum ContentError {
     /// The content is not what it was when sending began.
     #[error("the content changed while it was being sent: send it again once it is complete")]
     Changed,
+    /// The source of the content, on this machine, gave nothing more, while the office waited for it.
+    #[error(
+        "the content's own source has given nothing for {} s, while the office waited for it: send again when it is ready",
+        patience.as_secs()
+    )]
+    Stalled {
+        /// How long it was waited for.
+        patience: Duration,
+    },
     /// A part of a reader is wanted that is gone.
     #[error("the sending was interrupted and this reader cannot go back: send again from the beginning")]
     Gone,

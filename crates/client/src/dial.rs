@@ -1,212 +1,103 @@
-//! Reaching an outer proxy: one connection to each, shared by all sendings; when one does not answer, the next is tried
-//! beside it (in the manner of RFC 8305, "Happy Eyeballs").
+//! Dialling one outer proxy at the addresses that the directory has for it, and the errors of not reaching any.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use schleuse_directory::{Role, VerifiedDirectory};
-use schleuse_protocol::time::UnixSeconds;
+use schleuse_directory::Member;
 use schleuse_protocol::wire::name::MemberId;
-use schleuse_transport::endpoint::{BindError, Limits, client_config, dial_only};
-use schleuse_transport::net::{ClientConfig, Code, Connection, Endpoint};
-use schleuse_transport::tls::{self, Fingerprint, Roots, TlsError, peer_fingerprint, server_name};
-use tokio::task::JoinSet;
+use schleuse_transport::endpoint::BindError;
+use schleuse_transport::net::{Code, ConnectError, Connection, Endpoint};
+use schleuse_transport::tls::{Fingerprint, peer_fingerprint, server_name};
 
-/// How long an outer proxy has a head start before the next is dialled too.
-pub(crate) const HEAD_START: Duration = Duration::from_millis(300);
-/// When a dialled address is given up.
+use crate::health::HEAD_START;
+use crate::race::Race;
+
+/// When a dialled proxy is given up.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The connections of one client.
-pub(crate) struct Pool {
-    config: ClientConfig,
-    /// Made with the first dial, because that happens inside a runtime.
-    endpoint: Mutex<Option<Endpoint>>,
-    /// One to each outer proxy, the first dialled first.
-    links: Mutex<Vec<Link>>,
-    /// Whoever dials holds it; the others wait for the connection instead of making one each.
-    dialling: tokio::sync::Mutex<()>,
-    /// Clients begin with different proxies, so that these share the work.
-    first: usize,
-}
-
-/// A connection to an outer proxy that has shown the key which the directory pins.
-#[derive(Clone)]
-pub(crate) struct Link {
-    pub(crate) outer: MemberId,
-    pub(crate) connection: Connection,
-    key: Fingerprint,
-}
-
-impl Pool {
-    pub(crate) fn new(roots: &Roots) -> Result<Self, TlsError> {
-        Ok(Self {
-            config: client_config(tls::sender(roots)?, &Limits::SENDER),
-            endpoint: Mutex::default(),
-            links: Mutex::default(),
-            dialling: tokio::sync::Mutex::default(),
-            first: rand::random_range(0..usize::MAX / 2),
-        })
-    }
-
-    /// A living connection to any outer proxy, `avoid` only if there is no other. No address is waited for longer than
-    /// `patience`.
-    pub(crate) async fn link(
-        &self,
-        directory: &VerifiedDirectory,
-        avoid: Option<MemberId>,
-        now: UnixSeconds,
-        patience: Duration,
-    ) -> Result<Link, DialError> {
-        if let Some(link) = self.living(directory, avoid, now) {
-            return Ok(link);
-        }
-        let _dialling = self.dialling.lock().await;
-        if let Some(link) = self.living(directory, avoid, now) {
-            return Ok(link);
-        }
-        let endpoint = self.endpoint()?;
-        let candidates = self.candidates(directory, avoid, now);
-        let link = race(&endpoint, candidates, patience.min(DIAL_TIMEOUT)).await?;
-        let mut links = lock(&self.links);
-        links.retain(|other| other.outer != link.outer);
-        links.push(link.clone());
-        Ok(link)
-    }
-
-    /// Uses this connection for nothing new. Streams that run on it may still finish; it closes with the last of them.
-    pub(crate) fn forget(&self, link: &Link) {
-        lock(&self.links).retain(|held| held.connection.stable_id() != link.connection.stable_id());
-    }
-
-    /// Closes all connections and waits until the peers were told.
-    pub(crate) async fn close(&self) {
-        lock(&self.links).clear();
-        let endpoint = lock(&self.endpoint).take();
-        if let Some(endpoint) = endpoint {
-            endpoint.close(Code::NONE, b"");
-            endpoint.wait_idle().await;
-        }
-    }
-
-    /// All addresses of all outer proxies, the first of each before the second of any.
-    fn candidates(&self, directory: &VerifiedDirectory, avoid: Option<MemberId>, now: UnixSeconds) -> Vec<Candidate> {
-        let mut outers: Vec<_> = directory.outers().filter(|outer| outer.is_valid_at(now)).collect();
-        if outers.is_empty() {
-            return Vec::new();
-        }
-        let first = self.first % outers.len();
-        outers.rotate_left(first);
-        outers.sort_by_key(|outer| Some(outer.id) == avoid);
-        let most = outers.iter().map(|outer| outer.addresses.len()).max().unwrap_or_default();
-        let nth = |index: usize| {
-            outers.iter().filter_map(move |outer| {
-                let pins = outer.fingerprints.iter().map(|pin| pin.0).collect();
-                Some(Candidate { outer: outer.id, address: outer.addresses.get(index)?.clone(), pins })
-            })
-        };
-        (0..most).flat_map(nth).collect()
-    }
-
-    /// Only connections to proxies that the directory still has, under a key that it still pins. Every sending asks, so
-    /// this must not take longer in a large network.
-    fn living(&self, directory: &VerifiedDirectory, avoid: Option<MemberId>, now: UnixSeconds) -> Option<Link> {
-        let mut links = lock(&self.links);
-        links.retain(|link| link.connection.close_reason().is_none());
-        let is_usable = |link: &&Link| {
-            let outer = directory.member(&link.outer).filter(|member| member.role == Role::Outer);
-            Some(link.outer) != avoid
-                && outer.is_some_and(|outer| outer.is_valid_at(now) && outer.has_fingerprint(&link.key))
-        };
-        links.iter().find(is_usable).cloned()
-    }
-
-    fn endpoint(&self) -> Result<Endpoint, DialError> {
-        let mut endpoint = lock(&self.endpoint);
-        if let Some(endpoint) = &*endpoint {
-            return Ok(endpoint.clone());
-        }
-        // One socket for both families where the system has IPv6, otherwise IPv4 alone.
-        let any = |address: IpAddr| dial_only(SocketAddr::new(address, 0), self.config.clone());
-        let made = any(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| any(Ipv4Addr::UNSPECIFIED.into()))?;
-        *endpoint = Some(made.clone());
-        Ok(made)
-    }
-}
-
-/// A poisoned lock is no reason to stop: each of them guards a single assignment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
+/// An outer proxy as the directory has it.
 #[derive(Clone, Debug)]
-struct Candidate {
-    outer: MemberId,
-    address: String,
-    pins: Vec<[u8; 32]>,
+pub(crate) struct Candidate {
+    pub(crate) outer: MemberId,
+    addresses: Vec<String>,
+    pins: Vec<Fingerprint>,
 }
 
-/// Dials one after the other, each next one when the one before has failed or used up its head start.
-async fn race(endpoint: &Endpoint, candidates: Vec<Candidate>, patience: Duration) -> Result<Link, DialError> {
-    if candidates.is_empty() {
-        return Err(DialError::NoOuterProxy);
+impl Candidate {
+    pub(crate) fn of(outer: &Member) -> Self {
+        let pins = outer.fingerprints.iter().map(|pin| pin.0).collect();
+        Self { outer: outer.id, addresses: outer.addresses.clone(), pins }
     }
-    let mut waiting = candidates.into_iter();
-    let mut running = JoinSet::new();
-    let mut failures = Vec::new();
+
+    /// Whether the directory has this key for it.
+    pub(crate) fn is_pinned(&self, key: &Fingerprint) -> bool {
+        self.pins.contains(key)
+    }
+
+    pub(crate) fn failure(&self, problem: DialProblem) -> DialFailure {
+        DialFailure { outer: self.outer, address: self.addresses.join(", "), problem }
+    }
+}
+
+/// A connection that has shown a pinned key, or why there is none. All addresses are tried, each next one when the one before
+/// has failed or used up its head start.
+pub(crate) async fn dial(endpoint: Endpoint, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialFailure> {
+    let dialled = tokio::time::timeout(DIAL_TIMEOUT, race(&endpoint, candidate)).await;
+    dialled.unwrap_or_else(|_elapsed| Err(candidate.failure(DialProblem::NoAnswer)))
+}
+
+async fn race(endpoint: &Endpoint, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialFailure> {
+    let name = server_name(candidate.outer.as_str());
+    let mut waiting = resolve(candidate).await.into_iter();
+    let mut running = Race::new();
+    let mut failure = candidate.failure(DialProblem::UnknownAddress);
     loop {
         let head_start = match waiting.next() {
-            Some(candidate) => {
-                running.spawn(dial(endpoint.clone(), candidate, patience));
+            Some((text, address)) => {
+                let name = &name;
+                running.enter(async move { (text, connect(endpoint, address, name, candidate).await) });
                 HEAD_START
             }
-            None => 2 * DIAL_TIMEOUT,
+            None => DIAL_TIMEOUT,
         };
-        match tokio::time::timeout(head_start, running.join_next()).await {
-            Ok(Some(Ok(Ok(link)))) => return Ok(link),
-            Ok(Some(Ok(Err(failure)))) => {
-                tracing::debug!(outer = %failure.outer, problem = %failure.problem, "an outer proxy was not reached");
-                failures.push(failure);
-            }
-            Ok(Some(Err(panicked))) => std::panic::resume_unwind(panicked.into_panic()),
-            Ok(None) => return Err(DialError::NoneReached { failures }),
+        match tokio::time::timeout(head_start, running.next()).await {
+            Ok(Some((_, Ok(connected)))) => return Ok(connected),
+            Ok(Some((address, Err(problem)))) => failure = DialFailure { outer: candidate.outer, address, problem },
+            Ok(None) => return Err(failure),
             Err(_head_start_over) => {}
         }
     }
 }
 
-async fn dial(endpoint: Endpoint, candidate: Candidate, patience: Duration) -> Result<Link, DialFailure> {
-    let outer = candidate.outer;
-    let problem = match tokio::time::timeout(patience, dial_in_time(&endpoint, &candidate)).await {
-        Ok(Ok((connection, key))) => return Ok(Link { outer, connection, key }),
-        Ok(Err(problem)) => problem,
-        Err(_elapsed) => DialProblem::NoAnswer,
-    };
-    Err(DialFailure { outer, address: candidate.address, problem })
-}
-
-async fn dial_in_time(endpoint: &Endpoint, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialProblem> {
-    let resolved = tokio::net::lookup_host(&candidate.address).await.map_err(|_| DialProblem::UnknownAddress)?;
-    let name = server_name(candidate.outer.as_str());
-    let mut problem = DialProblem::UnknownAddress;
-    for address in resolved {
-        match connect(endpoint, address, &name).await {
-            Ok(connection) => return check_pin(connection, candidate),
-            Err(error) => problem = error,
+/// Every address behind every name, with the name.
+async fn resolve(candidate: &Candidate) -> Vec<(String, SocketAddr)> {
+    let mut found = Vec::new();
+    for address in &candidate.addresses {
+        match tokio::net::lookup_host(address).await {
+            Ok(resolved) => found.extend(resolved.map(|resolved| (address.clone(), resolved))),
+            Err(error) => tracing::debug!(outer = %candidate.outer, address, %error, "an address was not resolved"),
         }
     }
-    Err(problem)
+    found
 }
 
-async fn connect(endpoint: &Endpoint, address: SocketAddr, name: &str) -> Result<Connection, DialProblem> {
-    let connecting = endpoint.connect(address, name).map_err(|error| DialProblem::Failed(error.to_string()))?;
-    connecting.await.map_err(|error| DialProblem::Failed(error.to_string()))
+async fn connect(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    name: &str,
+    candidate: &Candidate,
+) -> Result<(Connection, Fingerprint), DialProblem> {
+    let connecting = endpoint.connect(address, name).map_err(|error| match error {
+        ConnectError::EndpointStopping => DialProblem::EndpointGone,
+        other => DialProblem::Failed(other.to_string()),
+    })?;
+    let connection = connecting.await.map_err(|error| DialProblem::Failed(error.to_string()))?;
+    check_pin(connection, candidate)
 }
 
 /// The certificate chain is verified already; this says *which* key the directory expects behind the name.
 fn check_pin(connection: Connection, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialProblem> {
-    match peer_fingerprint(&connection).filter(|key| candidate.pins.contains(key)) {
+    match peer_fingerprint(&connection).filter(|key| candidate.is_pinned(key)) {
         Some(key) => Ok((connection, key)),
         None => {
             connection.close(Code::NONE, b"");
@@ -225,7 +116,7 @@ pub enum DialError {
     /// All were tried.
     #[error("no outer proxy can be reached: {}", listed(failures))]
     NoneReached {
-        /// What happened at each address.
+        /// What happened at each.
         failures: Vec<DialFailure>,
     },
     /// This machine gives no socket.
@@ -244,7 +135,7 @@ impl DialError {
     }
 }
 
-/// What happened at one address.
+/// What happened at one outer proxy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{outer} at {address}: {problem}")]
 pub struct DialFailure {
@@ -266,12 +157,21 @@ pub enum DialProblem {
     /// Nobody answered.
     #[error("no answer (is UDP allowed to leave this network?)")]
     NoAnswer,
+    /// It answers, but lets no stream in.
+    #[error("it takes no further content at the moment")]
+    NoStream,
+    /// It is being stopped, and says so.
+    #[error("it is being stopped")]
+    Draining,
     /// The handshake failed.
     #[error("{0}")]
     Failed(String),
     /// A valid certificate for the name, but of another key than the directory has.
     #[error("it shows a key that is not in the directory: fetch the current directory, or report this")]
     WrongKey,
+    /// The socket of this process is gone, with the runtime in which it was bound.
+    #[error("this process's socket was closed: try again")]
+    EndpointGone,
 }
 
 fn listed(failures: &[DialFailure]) -> String {

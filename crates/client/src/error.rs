@@ -1,12 +1,12 @@
 //! What can go wrong, and whether trying again is worth it.
 
-use schleuse_protocol::time::UnixSeconds;
-use schleuse_protocol::wire::name::{MemberId, NameError, PayloadKind};
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::reply::{Reason, Refusal};
 
+use crate::check::TicketError;
 use crate::content::ContentError;
 use crate::dial::DialError;
-use crate::text::Moment;
+use crate::journal::JournalError;
 
 /// Why a content was not delivered. [`SendError::may_retry`] says whether the same ticket can still work.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum SendError {
     /// The content could not be read.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The office says no, for a reason that it tells only to the holder of the ticket.
     #[error("the office refuses: {}", describe(.0))]
     Office(Refusal),
@@ -64,9 +67,15 @@ impl SendError {
             Self::Content(error) => !matches!(error, ContentError::Read(_)),
             Self::Office(refusal) => refusal.reason.may_retry(),
             Self::Dial(error) => error.may_retry(),
+            Self::Journal(error) => error.may_retry(),
             Self::Unreachable { .. } | Self::Cancelled => true,
             Self::Refused { .. } | Self::BadAnswer { .. } | Self::Sealing(_) => false,
         }
+    }
+
+    /// Whether nothing that is sent under this ticket will ever be accepted again.
+    pub(crate) fn is_final_for_the_ticket(&self) -> bool {
+        matches!(self, Self::Office(_) | Self::Refused { .. }) && !self.may_retry()
     }
 }
 
@@ -80,6 +89,12 @@ pub enum Interruption {
     /// The outer proxy stopped answering.
     #[error("the outer proxy stopped answering")]
     ProxySilent,
+    /// The outer proxy is being stopped, and said so.
+    #[error("the outer proxy is being stopped")]
+    ProxyDrains,
+    /// The outer proxy is there, but takes no further content.
+    #[error("the outer proxy takes no further content")]
+    NoStream,
     /// Nothing came back over this way.
     #[error("the office did not answer")]
     NoAnswer,
@@ -95,67 +110,6 @@ pub enum Interruption {
     /// The office cannot store just now.
     #[error("the office cannot store at the moment")]
     TryLater,
-}
-
-/// Why a ticket cannot be used, found out from the ticket and the directory alone.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TicketError {
-    /// The directory has no such office.
-    #[error("the ticket names the office '{0}', which is not in the directory: is the directory up to date?")]
-    UnknownOffice(MemberId),
-    /// The signature is not the office's.
-    #[error("the ticket's signature is not that of '{0}': the ticket is damaged or forged")]
-    Forged(MemberId),
-    /// Too early.
-    #[error("the ticket is valid only from {} on", Moment(*.0))]
-    NotYetValid(UnixSeconds),
-    /// Too late.
-    #[error("the ticket ended on {}: ask the office for a new one", Moment(*.0))]
-    Expired(UnixSeconds),
-    /// The ticket asks for something else.
-    #[error("the ticket asks for '{wanted}', not for '{given}'")]
-    WrongKind {
-        /// What the office wants.
-        wanted: PayloadKind,
-        /// What was to be sent.
-        given: PayloadKind,
-    },
-    /// Neither the caller nor the ticket says what the content is.
-    #[error("the ticket does not say what it asks for: name the kind of the content, e.g. .kind(\"guest-list\")")]
-    KindMissing,
-    /// The given kind is no name.
-    #[error(transparent)]
-    BadKind(#[from] NameError),
-    /// The ticket is for another member, and this client signs as nobody or as somebody else.
-    #[error("the ticket is for '{wanted}', but this client is {}", given.as_ref().map_or("anonymous".to_owned(), |given| format!("'{given}'")))]
-    WrongSender {
-        /// Whom the office asks.
-        wanted: MemberId,
-        /// Who this client is.
-        given: Option<MemberId>,
-    },
-    /// The ticket has no route through an inner proxy of the directory.
-    #[error("none of the ticket's routes leads through an inner proxy of the directory: is the directory up to date?")]
-    NoRoute,
-    /// The directory itself has ended.
-    #[error("the directory ended on {}: fetch the current one", Moment(*.0))]
-    DirectoryExpired(UnixSeconds),
-}
-
-impl TicketError {
-    /// Whether the same call can succeed later: when the ticket's time comes, or with the current directory.
-    pub fn may_retry(&self) -> bool {
-        match self {
-            Self::NotYetValid(_) | Self::UnknownOffice(_) | Self::NoRoute | Self::DirectoryExpired(_) => true,
-            Self::Forged(_)
-            | Self::Expired(_)
-            | Self::WrongKind { .. }
-            | Self::KindMissing
-            | Self::BadKind(_)
-            | Self::WrongSender { .. } => false,
-        }
-    }
 }
 
 /// The office's own text if it gave one, else one of ours.

@@ -36,7 +36,7 @@
 //! # Ok(client) }
 //! ```
 //!
-//! A [`Client`] is cheap to clone; its clones share one connection to each outer proxy. Before a directory expires
+//! A [`Client`] is cheap to clone; its clones share their connections, and what they find out about proxies and routes. Before a directory expires
 //! (`directory.expires()`), load the new one and hand it over with [`Client::replace_directory`].
 //!
 //! # What to send
@@ -47,8 +47,9 @@
 //!
 //! # When it fails
 //!
-//! `send` has tried already what a program can try: other outer proxies after 300 ms without a sign of life, all routes
-//! of the ticket, waiting for an office that is away. [`SendError`] says what is left to do, and
+//! `send` has tried already what a program can try: a second way beside the first when that is slow, all routes of the
+//! ticket, waiting for an office that is away. Nothing is waited for without an end: after 60 s without any progress
+//! (see [`Sending::patience`]) it gives up. [`SendError`] says what is left to do, and
 //! [`SendError::may_retry`] whether the same ticket can still work. Repeating is always safe: the same content under the
 //! same ticket is stored once and gets the same receipt.
 //!
@@ -78,13 +79,28 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Going on after a restart
+//!
+//! ```no_run
+//! # async fn f(client: schleuse_client::Client, ticket: schleuse_client::Ticket) -> Result<(), Box<dyn std::error::Error>> {
+//! use schleuse_client::Content;
+//!
+//! // The same line in the next life of the program goes on where this one was ended.
+//! let receipt = client.send(&ticket, Content::file("large.json")?).journal("large.journal").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Without a journal the next life sends all of it again, which works as well. See [`Sending::journal`] for what is in the
+//! file.
+//!
 //! # Proving it later
 //!
 //! Keep the receipt's JSON and the ticket. [`verify_receipt`] needs them and the directory, and no network.
 //!
 //! # What it leaves out on purpose
 //!
-//! It does not look at the content (`schleuse-payload` has the types and checks), it keeps nothing on disk, and it never
+//! It does not look at the content (`schleuse-payload` has the types and checks), it keeps nothing on disk unless it is given a
+//! journal, and it never
 //! tells an outer proxy who is sending: to the proxies a member and a stranger look the same.
 //!
 //! # Where to read next
@@ -93,21 +109,37 @@
 //! `schleuse-protocol`.
 
 mod client;
+mod send;
+
+mod attempts;
+mod delivery;
+mod shared;
+
+mod channel;
+mod journal;
+mod lane;
+mod patience;
+mod ways;
+
+mod dial;
+mod health;
+mod lock;
+mod pool;
+mod race;
+
+mod check;
 mod content;
 mod error;
 mod progress;
 mod receipt;
-mod send;
-
-mod attempt;
-mod check;
-mod dial;
 mod text;
 
+pub use check::TicketError;
 pub use client::{BuildError, Client, ClientBuilder, LoadError, load_directory};
 pub use content::{Content, ContentError};
 pub use dial::{DialError, DialFailure, DialProblem};
-pub use error::{Interruption, SendError, TicketError};
+pub use error::{Interruption, SendError};
+pub use journal::JournalError;
 pub use progress::Progress;
 pub use receipt::{Receipt, ReceiptError, verify_receipt};
 pub use send::Sending;

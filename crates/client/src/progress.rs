@@ -1,7 +1,5 @@
 //! How far a sending is.
 
-use tokio::time::Instant;
-
 /// How much of a content is durable at the office. Never goes back, whatever way the content takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,12 +19,11 @@ pub(crate) type OnProgress = Box<dyn FnMut(Progress) + Send>;
 pub(crate) struct Meter {
     now: Progress,
     callback: Option<OnProgress>,
-    moved: Instant,
 }
 
 impl Meter {
     pub(crate) fn new(total: Option<u64>, callback: Option<OnProgress>) -> Self {
-        Self { now: Progress { stored: 0, sent: 0, total }, callback, moved: Instant::now() }
+        Self { now: Progress { stored: 0, sent: 0, total }, callback }
     }
 
     /// Content up to this byte was handed over.
@@ -37,11 +34,6 @@ impl Meter {
     /// Segments before this byte are durable; padding after the content counts for nothing.
     pub(crate) fn stored(&mut self, end: u64) {
         self.advance(|now| now.stored = now.stored.max(end.min(now.total.unwrap_or(now.sent))));
-    }
-
-    /// When there was progress last.
-    pub(crate) fn moved(&self) -> Instant {
-        self.moved
     }
 
     pub(crate) fn stored_so_far(&self) -> u64 {
@@ -59,7 +51,6 @@ impl Meter {
         if self.now == before {
             return;
         }
-        self.moved = Instant::now();
         if let Some(callback) = &mut self.callback {
             callback(self.now);
         }

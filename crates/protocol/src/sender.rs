@@ -101,6 +101,12 @@ impl<C: SenderChannel> SenderStream<C> {
         &self.channel
     }
 
+    /// Another connection of the same attempt, which runs beside this one, has got as far as the content's end. Must be told
+    /// before the office's answer is handled, as with [`Start::Resume`].
+    pub fn know_length(&mut self, length: u64) {
+        self.length.get_or_insert(length);
+    }
+
     /// The position whose content the shell shall provide next: bytes from `position * SEGMENT_DATA` on. The shell
     /// provides when the transport can take it: that is the back-pressure.
     pub fn wanted(&self) -> Option<u32> {

@@ -19,6 +19,7 @@ use schleuse_protocol::wire::ticket::{Purpose, Route, Suite, TicketBody, TicketI
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 use schleuse_seal::{OneTimeSecret, TicketKeys, sign_ticket, system_rng};
 use schleuse_transport::clock::Clock;
+pub(crate) use schleuse_transport::endpoint::Limits;
 use schleuse_transport::tls::{Identity, server_name};
 
 pub(crate) use office::FakeOffice;
@@ -55,10 +56,19 @@ impl Net {
 
     /// An outer proxy that does with its n-th stream what `script` says.
     pub(crate) fn outer(&mut self, script: impl Fn(usize) -> Act + Send + Sync + 'static) -> Arc<FakeOuter> {
+        self.outer_with(&Limits::PUBLIC, script)
+    }
+
+    /// The same with limits of its own.
+    pub(crate) fn outer_with(
+        &mut self,
+        limits: &Limits,
+        script: impl Fn(usize) -> Act + Send + Sync + 'static,
+    ) -> Arc<FakeOuter> {
         let name = format!("outer-{}", self.outers.len() + 1);
         let identity = self.identity(&name);
         let fingerprint = identity.fingerprint();
-        let outer = FakeOuter::start(&identity, self.office.clone(), script);
+        let outer = FakeOuter::start(&identity, self.office.clone(), limits, script);
         self.list_outer(&name, outer.address(), fingerprint);
         outer
     }

@@ -17,6 +17,7 @@ use schleuse_seal::{Connection, Office, SegmentOpener, StorageKey, TicketKeys, s
 use schleuse_transport::clock::Clock;
 use schleuse_transport::framed::Frames;
 use schleuse_transport::net::{Code, RecvStream, SendStream, WriteError};
+use tokio_util::sync::CancellationToken;
 
 use super::outer::Act;
 
@@ -31,12 +32,16 @@ pub(crate) struct Stored {
     receipt: Option<Receipt>,
     /// Segment frames that came over the network, all streams together.
     pub(crate) received: u32,
+    /// Hellos that opened.
+    pub(crate) hellos: u32,
 }
 
 struct Known {
     ticket: Ticket,
     keys: TicketKeys,
     stored: Stored,
+    /// Cancelled when a later stream takes the place of the one that has it (protocol.md 8.3).
+    lease: CancellationToken,
 }
 
 pub(crate) struct FakeOffice {
@@ -56,7 +61,7 @@ impl FakeOffice {
     }
 
     pub(crate) fn expect(&self, ticket: Ticket, keys: TicketKeys) {
-        self.known().push(Known { ticket, keys, stored: Stored::default() });
+        self.known().push(Known { ticket, keys, stored: Stored::default(), lease: CancellationToken::new() });
     }
 
     /// Looks at what came under a ticket.
@@ -89,39 +94,82 @@ impl FakeOffice {
         }
         let Ok(Some(hello)) = frames.next(&[FrameType::Hello]).await else { return };
         let hello: Hello = hello.decode().expect("the second frame is Hello");
-        if act == Act::Mute {
-            let _ = send.stopped().await;
-            return;
+        match act {
+            Act::Mute => {
+                let _ = send.stopped().await;
+                return;
+            }
+            Act::Babble => {
+                let _ = send.write_all(&encode_raw(FrameType::ReplyStart, &[&[7; 32]])).await;
+                let _ = send.stopped().await;
+                return;
+            }
+            Act::Late { up, .. } => tokio::time::sleep(up).await,
+            _ => {}
         }
-        let Some((mut channel, storage, next)) = self.open(open.token.nonce, &hello, act) else {
+        let Some((mut channel, storage, next, lease)) = self.open(open.token.nonce, &hello, act) else {
             return reset(&mut send, StreamRefusal::Refused.code());
         };
+        let served = self.answer(act, open.token.nonce, &mut channel, storage, next, frames, &mut send);
+        if lease.run_until_cancelled(served).await.is_none() {
+            reset(&mut send, StreamRefusal::Unavailable.code());
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one call")]
+    async fn answer(
+        &self,
+        act: Act,
+        nonce: RouteNonce,
+        channel: &mut Connection,
+        storage: StorageKey,
+        next: u32,
+        frames: Frames,
+        send: &mut SendStream,
+    ) {
+        if let Act::Late { down, .. } = act {
+            tokio::time::sleep(down).await;
+        }
         let salt = channel.start_replies();
         let _ = send.write_all(&encode_raw(FrameType::ReplyStart, &[&salt])).await;
-        if let Some(reason) = self.refusal(open.token.nonce, act) {
+        if let Some(reason) = self.refusal(nonce, act) {
             let refusal = Refusal { reason, text: "so says the office".to_owned() };
-            let _ = reply(&mut channel, &mut send, &Reply::Refusal(refusal)).await;
+            let _ = reply(channel, send, &Reply::Refusal(refusal)).await;
             let _ = send.finish();
             return;
         }
-        let _ = reply(&mut channel, &mut send, &Reply::Accepted { next }).await;
-        self.receive(act, open.token.nonce, channel, storage, frames, send).await;
+        let receipt = self.with(nonce, |known| known.stored.receipt.clone()).flatten();
+        if let Some(receipt) = receipt.filter(|_| act == Act::Deliver) {
+            let _ = reply(channel, send, &Reply::Receipt(receipt.as_bytes().to_vec())).await;
+            let _ = send.finish();
+            return;
+        }
+        let _ = reply(channel, send, &Reply::Accepted { next }).await;
+        self.receive(act, nonce, channel, storage, frames, send).await;
     }
 
     /// Opens the hello and takes in again what is stored already.
-    fn open(&self, nonce: RouteNonce, hello: &Hello, act: Act) -> Option<(Connection, StorageKey, u32)> {
+    fn open(
+        &self,
+        nonce: RouteNonce,
+        hello: &Hello,
+        act: Act,
+    ) -> Option<(Connection, StorageKey, u32, CancellationToken)> {
         self.with(nonce, |known| {
             let opened = self.seal.open_hello(&known.ticket, &known.keys, hello).ok()?;
             if opened.digest != known.stored.digest && !matches!(act, Act::Refuse(_)) {
-                known.stored = Stored { received: known.stored.received, ..Stored::default() };
+                let Stored { received, hellos, .. } = known.stored;
+                known.stored = Stored { received, hellos, ..Stored::default() };
             }
+            known.stored.hellos += 1;
+            std::mem::replace(&mut known.lease, CancellationToken::new()).cancel();
             known.stored.digest = opened.digest;
             known.stored.intro = Some(opened.intro);
             let mut channel = opened.channel;
             for (position, ciphertext) in known.stored.segments.iter().enumerate() {
                 channel.open_segment(position as u32, ciphertext).expect("it was opened before");
             }
-            Some((channel, opened.storage_key, known.stored.segments.len() as u32))
+            Some((channel, opened.storage_key, known.stored.segments.len() as u32, known.lease.clone()))
         })?
     }
 
@@ -140,27 +188,39 @@ impl FakeOffice {
         &self,
         act: Act,
         nonce: RouteNonce,
-        mut channel: Connection,
+        channel: &mut Connection,
         storage: StorageKey,
         mut frames: Frames,
-        mut send: SendStream,
+        send: &mut SendStream,
     ) {
         let opener = SegmentOpener::new(&storage);
         let mut here = 0;
         while let Ok(Some(frame)) = frames.next(&[FrameType::Segment, FrameType::Final]).await {
             let (position, ciphertext) = frame.segment().expect("segments follow");
             if frame.frame_type == FrameType::Final {
+                if act == Act::MuteAtTheEnd {
+                    let _ = send.stopped().await;
+                    return;
+                }
                 let trailer = channel.open_final(position, ciphertext).expect("an honest sender");
                 let receipt = self.finish(act, nonce, trailer);
-                let _ = reply(&mut channel, &mut send, &Reply::Receipt(receipt.as_bytes().to_vec())).await;
+                let _ = reply(channel, send, &Reply::Receipt(receipt.as_bytes().to_vec())).await;
                 let _ = send.finish();
                 let _ = send.stopped().await;
                 return;
             }
-            channel.open_segment(position, ciphertext).expect("an honest sender");
+            if matches!(act, Act::MuteAfter(segments) if here >= segments) {
+                let _ = send.stopped().await;
+                return;
+            }
+            // A stream that began before another one has stored something sends what is not wanted any more.
+            if channel.open_segment(position, ciphertext).is_err() {
+                let _ = send.reset(Code::from_u64(StreamRefusal::Refused.code()).expect("a small code"));
+                return;
+            }
             self.store(nonce, position, ciphertext, &opener);
             here += 1;
-            let _ = reply(&mut channel, &mut send, &Reply::Progress { stored: position + 1 }).await;
+            let _ = reply(channel, send, &Reply::Progress { stored: position + 1 }).await;
             if matches!(act, Act::CutAfter(segments) if here >= segments) {
                 let _ = send.reset(Code::from_u64(StreamRefusal::Unavailable.code()).expect("a small code"));
                 return;

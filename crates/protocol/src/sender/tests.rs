@@ -261,6 +261,20 @@ fn another_content_is_not_sealed_at_a_used_position() {
     assert_eq!(third.provide(4), Err(SenderError::ContentChanged(4)));
 }
 
+/// Two connections of one attempt: the first has sent padding by the time that the office answers over the second.
+#[test]
+fn a_connection_beside_the_first_knows_where_the_content_ends() {
+    let mut first = Pair::new(vec![7; 15 * SEGMENT_DATA]);
+    first.send_all();
+    let mut second = first.reconnect();
+    second.stream.length = None;
+    second.stream.know_length(15 * SEGMENT_DATA as u64);
+    second.answer(&[Reply::Accepted { next: 15 }]);
+    second.poll();
+    assert_eq!(second.stream.wanted(), None, "only padding and the final are left");
+    assert_eq!(second.positions(), [15, 16]);
+}
+
 #[test]
 fn what_is_not_wanted_is_not_taken() {
     let mut pair = Pair::new(vec![7; 300_000]);

@@ -1,0 +1,82 @@
+//! The socket of a client, bound when it is needed, and again when it has died.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Mutex;
+
+use schleuse_transport::endpoint::{BindError, dial_only};
+use schleuse_transport::net::{ClientConfig, Code, Endpoint};
+use tokio::runtime::{Handle, Id};
+use tokio::sync::oneshot;
+
+use crate::lock::lock;
+
+/// An endpoint that lives as long as the runtime in which it was bound.
+pub(super) struct Bound {
+    config: ClientConfig,
+    now: Mutex<Option<Now>>,
+}
+
+struct Now {
+    endpoint: Endpoint,
+    runtime: Id,
+    /// Closed when the runtime has ended, which drops its tasks.
+    alive: oneshot::Receiver<()>,
+}
+
+impl Bound {
+    pub(super) fn new(config: ClientConfig) -> Self {
+        Self { config, now: Mutex::default() }
+    }
+
+    /// The endpoint; a new one if there is none, or its runtime has ended.
+    pub(super) fn endpoint(&self) -> Result<Endpoint, BindError> {
+        let mut now = lock(&self.now);
+        if let Some(now) = &mut *now
+            && now.is_alive()
+        {
+            return Ok(now.endpoint.clone());
+        }
+        // One socket for both families where the system has IPv6, otherwise IPv4 alone.
+        let any = |address: IpAddr| dial_only(SocketAddr::new(address, 0), self.config.clone());
+        let endpoint = any(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| any(Ipv4Addr::UNSPECIFIED.into()))?;
+        let (guard, alive) = oneshot::channel();
+        tokio::spawn(hold(guard));
+        *now = Some(Now { endpoint: endpoint.clone(), runtime: Handle::current().id(), alive });
+        Ok(endpoint)
+    }
+
+    /// Binds anew with the next dial: this endpoint dials no more.
+    pub(super) fn rebuild(&self) {
+        tracing::info!("the client's socket is gone; binding another");
+        *lock(&self.now) = None;
+    }
+
+    /// Binds anew with the next dial if the endpoint belongs to another runtime, which may not be driven any more.
+    pub(super) fn rebuild_if_foreign(&self) {
+        let mut now = lock(&self.now);
+        if now.as_ref().is_some_and(|now| now.runtime != Handle::current().id()) {
+            *now = None;
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let now = lock(&self.now).take();
+        if let Some(mut now) = now
+            && now.is_alive()
+        {
+            now.endpoint.close(Code::NONE, b"");
+            now.endpoint.wait_idle().await;
+        }
+    }
+}
+
+impl Now {
+    fn is_alive(&mut self) -> bool {
+        matches!(self.alive.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    }
+}
+
+/// Holds on to it until the runtime ends, or nobody asks any more.
+async fn hold(mut guard: oneshot::Sender<()>) {
+    guard.closed().await;
+}
