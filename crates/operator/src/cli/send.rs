@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use schleuse_client::{
-    BuildError, CancellationToken, Client, Content, ContentError, Language, Receipt, Roots, SendError,
+    BuildError, CancellationToken, Client, Content, ContentError, JournalError, Language, Receipt, Roots, SendError,
     VerifiedDirectory,
 };
 use schleuse_directory::Hex;
@@ -45,6 +45,10 @@ pub(super) struct Send {
     /// Where to keep the receipt; an existing file is not overwritten.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
+    /// Keep in this file what is needed to go on after this program was ended: the same command then sends only what is
+    /// missing. It holds keys, is made readable for you alone, and is deleted with the receipt.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// Give up after so many seconds without progress.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
@@ -83,6 +87,10 @@ impl Send {
             .cancel(on_interrupt());
         let sending = match self.kind {
             Some(kind) => sending.kind(kind.as_str()),
+            None => sending,
+        };
+        let sending = match &self.journal {
+            Some(path) => sending.journal(path),
             None => sending,
         };
         let result = sending.await;
@@ -152,7 +160,8 @@ fn on_interrupt() -> CancellationToken {
 
 fn failed(error: &SendError) -> AppError {
     let code = match error {
-        SendError::Content(ContentError::Read(_)) => exit::IO,
+        SendError::Content(ContentError::Read(_)) | SendError::Journal(JournalError::Io { .. }) => exit::IO,
+        SendError::Journal(JournalError::OpenToOthers { .. }) => exit::NO_PERMISSION,
         error if error.may_retry() => TRY_LATER,
         _ => exit::FAILURE,
     };

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 
 use schleuse_operator::directory_tool::new_root_key;
 use schleuse_protocol::wire::ticket::Ticket;
@@ -96,4 +97,21 @@ fn files_that_are_wrong_are_named() {
     fs::remove_file(network.path("root-keys.toml")).unwrap();
     let no_roots = send(&network, &ticket, &kind());
     assert!(no_roots.error(74).contains("root-keys.toml"), "{no_roots:?}");
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_named_and_left_alone() {
+    let network = Network::new("127.0.0.1:9");
+    let ticket = network.ticket(1, (-5, 3600), None);
+    let path = network.path("notes.txt");
+    fs::write(&path, "not a journal").unwrap();
+    let more = [kind().as_slice(), &["--journal".into(), path.clone().into()]].concat();
+    let open = send(&network, &ticket, &more);
+    assert!(open.error(77).contains("chmod 600"), "{open:?}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = send(&network, &ticket, &more);
+    assert!(refused.error(1).contains("notes.txt"), "{refused:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "not a journal");
+    let nowhere = [kind().as_slice(), &["--journal".into(), "/proc/nowhere/journal".into()]].concat();
+    assert!(send(&network, &ticket, &nowhere).error(74).contains("/proc/nowhere"));
 }
