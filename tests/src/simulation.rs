@@ -1,9 +1,10 @@
 //! A whole network of state machines in virtual time, out of one seed.
 //!
 //! The machines are those of `schleuse-protocol`, the seal and the tokens are the real ones. Everything around them is a
-//! model that misbehaves: connections get lost and only one end notices, streams stall, proxies flip, drop, repeat and swap
-//! frames and replay what they recorded, parties crash, an office's crash loses what was not committed, senders come back
-//! with or without their memory, with clocks that went back. After [`FAULTS_END`] the network behaves, so that every run
+//! model that misbehaves: connections get lost and only one end notices, neighbours are cut off from each other for a while, streams
+//! stall, proxies flip, drop, repeat and swap frames and replay the questions and the answers that they recorded, parties crash, an
+//! office's crash loses what was not committed, senders come back with or without their memory, and everybody's clock is wrong
+//! and jumps. After [`FAULTS_END`] the network behaves, so that every run
 //! must come to an end.
 //!
 //! Nothing here draws randomness or time from outside, and nothing depends on the order of a hash map: a seed reproduces its
@@ -13,10 +14,12 @@
 
 mod apps;
 mod check;
+mod clocks;
 mod links;
 mod mischief;
 mod net;
 mod office;
+mod partitions;
 mod relays;
 mod sender;
 mod setup;

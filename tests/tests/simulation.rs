@@ -66,6 +66,10 @@ fn no_seed_breaks_a_promise_and_most_deliver() {
         ("superseded attempts", sum(|report| report.tally.superseded)),
         ("segments read back", sum(|report| report.tally.read_back)),
         ("streams that waited for a link", sum(|report| report.tally.waited_for_a_link)),
+        ("partitions", sum(|report| report.tally.partitions)),
+        ("clocks that were set", sum(|report| report.tally.clock_jumps)),
+        ("answers replayed", sum(|report| report.tally.answers_replayed)),
+        ("long submissions", sum(|report| report.tally.long)),
     ] {
         println!("{what}: {count}");
         assert!(count >= 20, "the seeds hardly show {what}: {count}");

@@ -102,9 +102,10 @@ impl World {
         if !self.outers[outer].up {
             return self.schedule_in(200, 1_000, Event::Connect { app });
         }
+        let now = self.clock_of(Party::Sender(app));
         let stream = match self.apps[app].parked.take() {
-            Some(stream) => stream.reconnect(open, self.clock()),
-            None => SenderStream::new(self.new_attempt(app, &ticket), open, Start::Fresh, self.clock()),
+            Some(stream) => stream.reconnect(open, now),
+            None => SenderStream::new(self.new_attempt(app, &ticket), open, Start::Fresh, now),
         };
         let (client, server) = (self.spawn(Party::Sender(app)), self.spawn(Party::Outer(outer)));
         let hop = self.open_hop(client, server);
@@ -116,7 +117,7 @@ impl World {
     }
 
     fn new_attempt(&mut self, app: usize, ticket: &VerifiedTicket) -> Sender {
-        let clock = self.clock().unix.0 * 1_000_000 + self.now % 1000 * 1000;
+        let clock = self.clock_of(Party::Sender(app)).unix.0 * 1_000_000 + self.now % 1000 * 1000;
         let sender = &mut self.apps[app];
         let attempt = sender.next_attempt.take().unwrap_or(clock + sender.clock_ahead);
         let intro = Intro {
@@ -139,7 +140,7 @@ impl World {
         if !self.offices[office].up {
             return None;
         }
-        let now = self.clock().unix;
+        let now = self.clock_of(Party::Office(office)).unix;
         let not_after = schleuse_protocol::time::UnixSeconds(now.0 + until);
         let routes = self.offices[office].pool.take_routes(not_after).ok()?;
         let (mut id, mut psk) = (TicketId([0; 16]), TicketSecret([0; 32]));

@@ -9,8 +9,9 @@ use schleuse_seal::{SegmentOpener, verify_attestation, verify_receipt};
 use sha2::{Digest, Sha256};
 
 use super::apps::Outcome;
+use super::setup::LONG;
 use super::store::Complete;
-use super::world::World;
+use super::world::{Party, World};
 
 /// How often things happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,14 @@ pub struct Tally {
     pub read_back: u64,
     /// Streams for which a proxy's link had no room at once.
     pub waited_for_a_link: u64,
+    /// Neighbours that were cut off from each other.
+    pub partitions: u64,
+    /// Clocks that were set.
+    pub clock_jumps: u64,
+    /// Streams on which a proxy gave the answer of an earlier one.
+    pub answers_replayed: u64,
+    /// Delivered submissions of more segments than may wait for the store.
+    pub long: u64,
 }
 
 /// A run, as far as it is of interest afterwards.
@@ -107,7 +116,9 @@ pub(super) fn refusal(world: &World, app: usize, reason: Reason) {
     let stored = office.store.rows[&ticket.body().id].complete.as_ref().map(content);
     match reason {
         Reason::AlreadyUsed => assert!(stored.is_some_and(|stored| stored != sender.content), "sender {app}"),
-        Reason::Expired => assert!(world.clock().unix > ticket.body().not_after, "sender {app}"),
+        Reason::Expired => {
+            assert!(world.latest_of(Party::Office(slot.office)) > ticket.body().not_after, "sender {app}");
+        }
         Reason::NotPermitted => {
             let member = sender.identity.as_ref().map(|(member, _)| *member);
             assert!(member.is_some() && member == office.policy.forbidden, "sender {app}");
@@ -138,6 +149,7 @@ pub(super) fn at_end(world: &World) -> Report {
                 let first = receipts.entry(found.body().ticket).or_insert(found);
                 assert_eq!(*first, found, "two receipts under one ticket");
                 report.receipts += 1;
+                report.tally.long += u64::from(found.body().length >= LONG);
             }
             Outcome::Refused(_) => report.refused += 1,
             Outcome::CrowdedOut | Outcome::RefusedEverywhere => {
@@ -159,7 +171,7 @@ fn unanswered(world: &World, app: usize) {
     let slot = &world.slots[sender.slot];
     let ticket = slot.ticket.as_ref().expect("it sent").ticket().body();
     let is_deleted = world.offices[slot.office].store.is_deleted(ticket.id);
-    let is_over = world.clock().unix > ticket.not_after;
+    let is_over = world.parties().into_iter().any(|party| world.latest_of(party) > ticket.not_after);
     let is_contended = world.apps.iter().filter(|other| other.slot == sender.slot).count() > 1;
     let crowded_out = sender.outcome == Some(Outcome::CrowdedOut) && is_contended;
     assert!(is_deleted || is_over || crowded_out, "sender {app} gave up although it could have delivered");

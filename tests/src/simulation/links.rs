@@ -8,7 +8,7 @@ use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::hop::{InnerToOffice, OfficeToInner};
 use schleuse_protocol::wire::token::{Epoch, RouteClaims};
 
-use super::world::{Event, World};
+use super::world::{Event, Party, World};
 
 /// Which links are up.
 #[derive(Default)]
@@ -41,25 +41,28 @@ impl Links {
 
 impl World {
     pub(super) fn link_outer(&mut self, outer: usize, inner: usize) {
-        if self.outers[outer].up && self.inners[inner].up {
+        let is_parted = self.parted_until([Party::Outer(outer), Party::Inner(inner)]).is_some();
+        if self.outers[outer].up && self.inners[inner].up && !is_parted {
             self.links.outer_inner.insert((outer, inner));
-            let now = self.clock().unix;
+            let now = self.clock_of(Party::Inner(inner)).unix;
             let (id, secret) = (self.inners[inner].id, self.inners[inner].cluster_secret);
             let current = Epoch::of(now);
             // As it travels: the key's bytes.
             let keys = [current, current.next()].map(|epoch| (epoch, AdmissionKey::derive(&secret, epoch).to_bytes()));
             let keys = keys.map(|(epoch, bytes)| (epoch, AdmissionKey::from_bytes(&bytes)));
+            let at_the_outer = self.clock_of(Party::Outer(outer)).unix;
             let mut ring = self.outers[outer].ring.borrow_mut();
             ring.replace(id, keys);
-            ring.forget_past(now);
+            ring.forget_past(at_the_outer);
         }
         self.again(Event::LinkOuter { outer, inner });
     }
 
     pub(super) fn link_office(&mut self, inner: usize, office: usize) {
-        if self.offices[office].up && self.inners[inner].up {
+        let is_parted = self.parted_until([Party::Inner(inner), Party::Office(office)]).is_some();
+        if self.offices[office].up && self.inners[inner].up && !is_parted {
             let id = self.inners[inner].id;
-            let now = self.clock().unix;
+            let now = self.clock_of(Party::Office(office)).unix;
             let is_new = self.links.inner_office.insert((inner, office));
             let pool = &mut self.offices[office].pool;
             if is_new {
@@ -75,14 +78,19 @@ impl World {
     }
 
     /// An inner proxy mints, the office takes them into its stock. A link that went down loses request and answer.
-    pub(super) fn mint_tokens(&mut self, inner: usize, office: usize, request: &[u8]) {
+    pub(super) fn mint_tokens(&mut self, inner: usize, office: usize, request: Vec<u8>) {
+        if let Some(until) = self.parted_until([Party::Inner(inner), Party::Office(office)]) {
+            return self.schedule(until, Event::Tokens { inner, office, request });
+        }
         if !self.links.has_office(inner, office) {
             return;
         }
-        let Ok(OfficeToInner::TokensWanted { count, not_after }) = OfficeToInner::from_wire(request) else {
+        let Ok(OfficeToInner::TokensWanted { count, not_after }) = OfficeToInner::from_wire(&request) else {
             panic!("an office asks for tokens");
         };
-        assert!(not_after <= self.clock().unix.after(EPOCH));
+        // As an inner proxy does whose clock is behind the office's.
+        let now = self.clock_of(Party::Inner(inner)).unix;
+        let not_after = not_after.clamp(now, now.after(EPOCH));
         let (id, office_id) = (self.inners[inner].id, self.offices[office].id);
         let keys = self.inners[inner].keys.clone();
         let claims = RouteClaims { office: office_id, not_after };

@@ -72,6 +72,17 @@ impl Recording {
         Self { to, bytes: Vec::new() }
     }
 
+    /// The hello that was sent, if it is whole: it tells two attempts apart.
+    pub(super) fn hello(&self) -> Option<Vec<u8>> {
+        let (mut frames, mut rest) = (FrameReader::new(), self.bytes.as_slice());
+        while let Some(frame) = frames.read(&mut rest, &FrameType::ALL).ok()? {
+            if frame.frame_type == FrameType::Hello {
+                return Some(frame.body);
+            }
+        }
+        None
+    }
+
     pub(super) fn add(&mut self, bytes: &[u8]) {
         let room = Self::MOST.saturating_sub(self.bytes.len());
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -84,16 +95,25 @@ impl World {
         if self.is_calm() {
             return;
         }
-        match self.random(0, 9) {
+        match self.random(0, 12) {
             0..=3 => self.lose_a_stream(),
             4 => self.lose_a_link(),
             5..=6 => self.crash_somebody(),
+            7 => self.part_two(),
+            8 => self.set_a_clock(),
             _ => self.replay_something(),
         }
         let next = self.now + self.random(50, 5_000);
         if next < FAULTS_END {
             self.schedule(next, Event::Trouble);
         }
+    }
+
+    fn set_a_clock(&mut self) {
+        let parties = self.parties();
+        let party = parties[self.random(0, parties.len() as u64 - 1) as usize];
+        self.tally.clock_jumps += 1;
+        self.set_clock(party);
     }
 
     fn lose_a_stream(&mut self) {
@@ -182,14 +202,14 @@ impl World {
         }
     }
 
-    fn unlink_offices(&mut self, gone: impl Fn(usize, usize) -> bool) {
+    pub(super) fn unlink_offices(&mut self, gone: impl Fn(usize, usize) -> bool) {
         for (inner, office) in self.links.drop_office(gone) {
             let id = self.inners[inner].id;
             self.offices[office].pool.handle_disconnected(&id);
         }
     }
 
-    fn break_hops(&mut self, concerned: impl Fn([Party; 2]) -> bool) {
+    pub(super) fn break_hops(&mut self, concerned: impl Fn([Party; 2]) -> bool) {
         for hop in 0..self.hops.len() {
             let owners = [Side::Client, Side::Server].map(|side| self.owners[self.hops[hop].agent(side)]);
             if concerned(owners) {

@@ -72,15 +72,28 @@ pub(super) struct Hop {
     speed: u64,
     /// Which sides have noticed.
     lost: [bool; 2],
+    /// What each side sent and a partition holds back.
+    held: [VecDeque<Chunk>; 2],
 }
 
 impl Hop {
     fn new(client: AgentId, server: AgentId, speed: u64) -> Self {
-        Self { agents: [client, server], pipes: Default::default(), broken: false, speed, lost: [false; 2] }
+        Self {
+            agents: [client, server],
+            pipes: Default::default(),
+            broken: false,
+            speed,
+            lost: [false; 2],
+            held: Default::default(),
+        }
     }
 
     pub(super) fn agent(&self, side: Side) -> AgentId {
         self.agents[side as usize]
+    }
+
+    pub(super) fn held(&mut self, side: Side) -> &mut VecDeque<Chunk> {
+        &mut self.held[side as usize]
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -162,6 +175,12 @@ impl World {
 
     /// What `side` sent arrives.
     pub(super) fn arrive(&mut self, hop: HopId, side: Side, chunk: Chunk) {
+        if let Some(chunk) = self.hold_back(hop, side, chunk) {
+            self.deliver(hop, side, chunk);
+        }
+    }
+
+    pub(super) fn deliver(&mut self, hop: HopId, side: Side, chunk: Chunk) {
         if self.hops[hop].broken {
             return;
         }

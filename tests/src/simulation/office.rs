@@ -16,7 +16,7 @@ use schleuse_seal::Office;
 use super::check;
 use super::net::{Chunk, HopId, Side};
 use super::store::{Answer, Command, Store};
-use super::world::{Agent, AgentId, Event, World};
+use super::world::{Agent, AgentId, Event, Party, World};
 
 /// An office.
 pub(super) struct OfficeParty {
@@ -109,7 +109,7 @@ pub(super) struct OfficeConn {
 impl OfficeConn {
     pub(super) fn new(world: &World, office: usize, hop: HopId) -> Self {
         let party = &world.offices[office];
-        let stream = OfficeStream::new(party.seal.clone(), party.policy.clone(), world.clock());
+        let stream = OfficeStream::new(party.seal.clone(), party.policy.clone(), world.clock_of(Party::Office(office)));
         Self { office, hop, stream }
     }
 }
@@ -133,7 +133,7 @@ impl OfficeParty {
 
 impl World {
     pub(super) fn step_office(&mut self, id: AgentId, mut conn: Box<OfficeConn>) -> (Option<Agent>, Option<Millis>) {
-        let now = self.clock();
+        let now = self.clock_of(Party::Office(conn.office));
         conn.stream.handle_timeout(now);
         while conn.stream.wants_data() {
             match self.read(conn.hop, Side::Server) {
@@ -195,7 +195,7 @@ impl World {
     }
 
     fn claim(&mut self, id: AgentId, conn: &mut OfficeConn, ticket: TicketId, attempt: u64, digest: [u8; 32]) {
-        let now = self.clock();
+        let now = self.clock_of(Party::Office(conn.office));
         let desk = &mut self.offices[conn.office].desk;
         match desk.leases.handle_claim(ticket, attempt, digest) {
             Claimed::Waiting(claim) => {
@@ -214,7 +214,7 @@ impl World {
 
     /// Who has the lease now reads the ticket's state; who lost it stops.
     fn tell_leases(&mut self, office: usize) {
-        let now = self.clock();
+        let now = self.clock_of(Party::Office(office));
         while let Some(event) = self.offices[office].desk.leases.poll_event() {
             let (LeaseEvent::Granted(claim) | LeaseEvent::Superseded(claim)) = event;
             let Some(&(agent, ticket)) = self.offices[office].desk.claims.get(&claim) else { continue };
@@ -253,7 +253,7 @@ impl World {
         if self.offices[office].life != life {
             return;
         }
-        let now = self.clock();
+        let now = self.clock_of(Party::Office(office));
         while let Some((agent, answer)) = self.offices[office].answers.pop_front() {
             let desk = &mut self.offices[office].desk;
             desk.answered(agent);

@@ -1,6 +1,7 @@
 //! The proxies: machines, and the moving of bytes from hop to hop.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rand::CryptoRng;
@@ -24,6 +25,7 @@ use super::world::{Agent, AgentId, Party, World};
 pub(super) struct OuterParty {
     pub(super) up: bool,
     pub(super) is_malicious: bool,
+    pub(super) answers: Answers,
     pub(super) ring: Rc<RefCell<AdmissionRing<AdmissionKey>>>,
     pub(super) recordings: Vec<Recording>,
 }
@@ -33,10 +35,14 @@ pub(super) struct InnerParty {
     pub(super) id: MemberId,
     pub(super) up: bool,
     pub(super) is_malicious: bool,
+    pub(super) answers: Answers,
     pub(super) cluster_secret: [u8; 32],
     pub(super) keys: Rc<RefCell<InnerKeys>>,
     pub(super) recordings: Vec<Recording>,
 }
+
+/// Answers that a malicious proxy recorded, by the hello to which they were given.
+pub(super) type Answers = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// What an inner proxy judges tokens by.
 pub(super) struct InnerKeys {
@@ -85,6 +91,15 @@ enum At {
     Inner(usize),
 }
 
+impl At {
+    fn party(self) -> Party {
+        match self {
+            Self::Outer(outer) => Party::Outer(outer),
+            Self::Inner(inner) => Party::Inner(inner),
+        }
+    }
+}
+
 /// Where a stream stands, as in the proxies' daemons.
 enum State {
     AwaitHeader(AwaitHeader),
@@ -92,6 +107,16 @@ enum State {
     AwaitNextHop(AwaitNextHop, Onward),
     Relaying(Relay),
     Refused,
+}
+
+/// What a malicious proxy does to an answer as a whole.
+enum Answer {
+    /// None of it has come.
+    Awaited,
+    /// It is passed on, and kept.
+    Kept(Vec<u8>),
+    /// An earlier one was given in its place.
+    Exchanged,
 }
 
 /// Where a stream goes, and what is written first.
@@ -137,6 +162,7 @@ pub(super) struct RelayConn {
     /// What a malicious proxy does to either direction.
     manglers: Option<[Mangler; 2]>,
     recording: Option<Recording>,
+    answer: Answer,
     passed_stop: [bool; 2],
 }
 
@@ -150,9 +176,9 @@ impl RelayConn {
     }
 
     fn new(world: &World, at: At, near: HopId, is_malicious: bool) -> Self {
-        let state = State::AwaitHeader(AwaitHeader::new(world.clock()));
+        let state = State::AwaitHeader(AwaitHeader::new(world.clock_of(at.party())));
         let manglers = is_malicious.then(Default::default);
-        Self { at, state, near, far: None, manglers, recording: None, passed_stop: [false; 2] }
+        Self { at, state, near, far: None, manglers, recording: None, answer: Answer::Awaited, passed_stop: [false; 2] }
     }
 
     /// Where a direction is read, and where it is written.
@@ -183,7 +209,7 @@ impl World {
     }
 
     fn collect_header(&mut self, conn: &mut RelayConn) {
-        let now = self.clock();
+        let now = self.clock_of(conn.at.party());
         let State::AwaitHeader(awaited) = &mut conn.state else { return };
         awaited.handle_timeout(now);
         while awaited.wants_bytes() {
@@ -212,7 +238,8 @@ impl World {
             }
             At::Inner(inner) => {
                 let InnerParty { id, keys, .. } = &self.inners[inner];
-                let inner::Forward { office, bytes, .. } = inner::judge(*id, &*keys.borrow(), header, self.clock())?;
+                let inner::Forward { office, bytes, .. } =
+                    inner::judge(*id, &*keys.borrow(), header, self.clock_of(at.party()))?;
                 (office, bytes)
             }
         };
@@ -224,7 +251,7 @@ impl World {
     }
 
     fn go_onward(&mut self, id: AgentId, conn: &mut RelayConn) {
-        let now = self.clock();
+        let now = self.clock_of(conn.at.party());
         let State::AwaitNextHop(awaited, Onward { to, bytes, from }) = &mut conn.state else { return };
         if let Some(refusal) = awaited.handle_timeout(now) {
             return self.refuse(conn, refusal);
@@ -246,7 +273,7 @@ impl World {
     /// protocol.md 7.3.
     fn check_standstill(&mut self, conn: &mut RelayConn) {
         let Some(relay) = conn.state.relay() else { return };
-        relay.handle_timeout(self.clock());
+        relay.handle_timeout(self.clock_of(conn.at.party()));
         if relay.end().is_some() {
             self.reset_both(conn, StreamRefusal::Unavailable.code());
         }
@@ -293,7 +320,7 @@ impl World {
 
     fn move_bytes(&mut self, conn: &mut RelayConn, direction: Direction) {
         let Some([(from, reader), (to, writer)]) = conn.ends(direction) else { return };
-        let now = self.clock();
+        let now = self.clock_of(conn.at.party());
         while !conn.state.is_finished() && self.hops[to].can_write(writer) {
             match self.read(from, reader) {
                 Some(Chunk::Data(bytes)) => {
@@ -314,7 +341,7 @@ impl World {
     /// Resets, stops and losses go on in their direction.
     fn pass_ends(&mut self, conn: &mut RelayConn, direction: Direction) {
         let Some([(from, reader), (to, writer)]) = conn.ends(direction) else { return };
-        let now = self.clock();
+        let now = self.clock_of(conn.at.party());
         if conn.state.is_finished() {
             return;
         }
@@ -338,17 +365,53 @@ impl World {
     }
 
     fn tamper(&mut self, conn: &mut RelayConn, direction: Direction, bytes: Vec<u8>) -> Vec<u8> {
-        if let (Direction::ToOffice, Some(recording)) = (direction, &mut conn.recording) {
-            recording.add(&bytes);
-        }
+        let bytes = match (direction, &mut conn.recording) {
+            (Direction::ToOffice, Some(recording)) => {
+                recording.add(&bytes);
+                bytes
+            }
+            (Direction::ToSender, Some(_)) => self.exchange_answer(conn, bytes),
+            (_, None) => bytes,
+        };
         match &mut conn.manglers {
             Some(manglers) => manglers[direction as usize].pass(self, bytes),
             None => bytes,
         }
     }
 
+    /// Gives the recorded answer of an earlier stream of the same attempt, now and then, from the first byte on.
+    fn exchange_answer(&mut self, conn: &mut RelayConn, bytes: Vec<u8>) -> Vec<u8> {
+        match &mut conn.answer {
+            Answer::Kept(kept) => kept.extend_from_slice(&bytes),
+            Answer::Exchanged => return Vec::new(),
+            Answer::Awaited => {
+                let wants = !self.is_calm() && self.chance(0.5);
+                let hello = conn.recording.as_ref().and_then(Recording::hello).filter(|_| wants);
+                if let Some(earlier) = hello.and_then(|hello| self.answers(conn.at).get(&hello).cloned()) {
+                    self.tally.answers_replayed += 1;
+                    conn.answer = Answer::Exchanged;
+                    return earlier;
+                }
+                conn.answer = Answer::Kept(bytes.clone());
+            }
+        }
+        bytes
+    }
+
+    fn answers(&mut self, at: At) -> &mut Answers {
+        match at {
+            At::Outer(outer) => &mut self.outers[outer].answers,
+            At::Inner(inner) => &mut self.inners[inner].answers,
+        }
+    }
+
     fn keep_recording(&mut self, conn: &mut RelayConn) {
         let Some(recording) = conn.recording.take() else { return };
+        if let (Some(hello), Answer::Kept(answer)) =
+            (recording.hello(), std::mem::replace(&mut conn.answer, Answer::Exchanged))
+        {
+            self.answers(conn.at).insert(hello, answer);
+        }
         let recordings = match conn.at {
             At::Outer(outer) => &mut self.outers[outer].recordings,
             At::Inner(inner) => &mut self.inners[inner].recordings,

@@ -7,7 +7,7 @@ use schleuse_protocol::wire::refusal::STOP_ENOUGH;
 use schleuse_seal::Sender;
 
 use super::net::{Chunk, HopId, Side};
-use super::world::{Agent, AgentId, World};
+use super::world::{Agent, AgentId, Party, World};
 
 /// The near end of the whole way.
 pub(super) struct SenderConn {
@@ -26,7 +26,7 @@ impl SenderConn {
 
 impl World {
     pub(super) fn step_sender(&mut self, id: AgentId, mut conn: Box<SenderConn>) -> (Option<Agent>, Option<Millis>) {
-        let now = self.clock();
+        let now = self.clock_of(Party::Sender(conn.app));
         conn.stream.handle_timeout(now);
         self.hear(&mut conn);
         self.obey_sender(&mut conn);
@@ -45,7 +45,7 @@ impl World {
     }
 
     fn hear(&mut self, conn: &mut SenderConn) {
-        let now = self.clock();
+        let now = self.clock_of(Party::Sender(conn.app));
         while let Some(chunk) = self.read(conn.hop, Side::Client) {
             match chunk {
                 Chunk::Data(bytes) => conn.stream.handle_reply(&bytes, now),
@@ -68,7 +68,7 @@ impl World {
             match action {
                 SenderAction::Send(bytes) => {
                     self.write(conn.hop, Side::Client, &bytes);
-                    conn.stream.handle_sent(self.clock());
+                    conn.stream.handle_sent(self.clock_of(Party::Sender(conn.app)));
                 }
                 SenderAction::FinishStream => self.fin(conn.hop, Side::Client),
                 SenderAction::Event(event) => {
@@ -80,12 +80,13 @@ impl World {
     }
 
     fn provide(&mut self, conn: &mut SenderConn, position: u32) {
+        let now = self.clock_of(Party::Sender(conn.app));
         let content = &self.apps[conn.app].content;
         let rest = content.get(position as usize * SEGMENT_DATA..).unwrap_or_default();
         let (piece, last) = match rest.split_at_checked(SEGMENT_DATA) {
             Some((piece, tail)) if !tail.is_empty() => (piece, false),
             _ => (rest, true),
         };
-        conn.stream.provide(position, piece, last, self.clock()).expect("the same content every time");
+        conn.stream.provide(position, piece, last, now).expect("the same content every time");
     }
 }

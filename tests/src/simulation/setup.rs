@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use schleuse_protocol::limits::EPOCH;
+use schleuse_protocol::limits::{EPOCH, MAX_UNSTORED_SEGMENTS, SEGMENT_DATA};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::Suite;
@@ -17,6 +17,8 @@ use super::relays::{InnerKeys, InnerParty, OuterParty};
 use super::world::{Event, World};
 
 const VENDORS: usize = 3;
+/// Bytes of more segments than may wait for an office's store.
+pub(super) const LONG: u64 = (MAX_UNSTORED_SEGMENTS as u64 + 1) * SEGMENT_DATA as u64;
 
 /// 60 epochs after 1970 and a little: some runs pass from one epoch into the next.
 fn begin(seed: u64) -> UnixSeconds {
@@ -36,6 +38,9 @@ pub(super) fn world(seed: u64) -> World {
     for slot in 0..world.random(2, 6) as usize {
         add_ticket(&mut world, slot, &vendors);
     }
+    for party in world.parties() {
+        world.set_clock(party);
+    }
     begin_events(&mut world);
     world
 }
@@ -47,7 +52,13 @@ fn name(role: &str, index: usize) -> MemberId {
 fn add_proxies(world: &mut World) {
     for index in 0..world.random(1, 3) as usize {
         let is_malicious = index > 0 && world.chance(0.5);
-        world.outers.push(OuterParty { up: true, is_malicious, ring: Default::default(), recordings: Vec::new() });
+        world.outers.push(OuterParty {
+            up: true,
+            is_malicious,
+            answers: Default::default(),
+            ring: Default::default(),
+            recordings: Vec::new(),
+        });
     }
     for index in 0..world.random(1, 3) as usize {
         let mut cluster_secret = [0; 32];
@@ -57,6 +68,7 @@ fn add_proxies(world: &mut World) {
             id: name("inner", index),
             up: true,
             is_malicious,
+            answers: Default::default(),
             cluster_secret,
             keys: std::rc::Rc::new(std::cell::RefCell::new(InnerKeys::new(cluster_secret))),
             recordings: Vec::new(),
@@ -101,6 +113,8 @@ fn sender(world: &mut World, slot: usize, vendors: &[(MemberId, Arc<SigningKey>)
         0 => world.random(0, 2),
         1..=5 => world.random(3, 3_000),
         6..=8 => world.random(60_000, 300_000),
+        // Now and then more segments than an office holds unstored.
+        _ if world.chance(0.4) => world.random(LONG, LONG + 800_000),
         _ => world.random(300_000, 1_200_000),
     };
     let mut content = vec![0; length as usize];

@@ -8,9 +8,11 @@ use schleuse_protocol::time::{Millis, Now, UnixSeconds};
 
 use super::apps::{App, TicketSlot};
 use super::check::Tally;
+use super::clocks::Clocks;
 use super::links::Links;
 use super::net::{Chunk, Hop, HopId, Side};
 use super::office::{OfficeConn, OfficeParty};
+use super::partitions::Partitions;
 use super::relays::{InnerParty, OuterParty, RelayConn};
 use super::sender::SenderConn;
 use super::trace::Trace;
@@ -19,7 +21,7 @@ use super::{FAULTS_END, LATEST_END, MOST_EVENTS};
 pub(super) type AgentId = usize;
 
 /// Who owns an agent, and can crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Party {
     Sender(usize),
     Outer(usize),
@@ -54,6 +56,10 @@ pub(super) enum Event {
     Restart { party: Party },
     /// A submission is deleted by its office.
     Delete { office: usize },
+    /// Two parties reach each other again.
+    Heal { between: [Party; 2] },
+    /// Two parties have not reached each other for too long.
+    GiveUp { between: [Party; 2] },
 }
 
 /// One end of a stream, with its machine.
@@ -87,6 +93,8 @@ pub(super) struct World {
     pub(super) apps: Vec<App>,
     pub(super) slots: Vec<TicketSlot>,
     pub(super) links: Links,
+    pub(super) clocks: Clocks,
+    pub(super) partitions: Partitions,
     pub(super) tally: Tally,
 }
 
@@ -110,11 +118,13 @@ impl World {
             apps: Vec::new(),
             slots: Vec::new(),
             links: Links::default(),
+            clocks: Clocks::default(),
+            partitions: Partitions::default(),
             tally: Tally::default(),
         }
     }
 
-    /// Both clocks.
+    /// Both clocks, right.
     pub(super) fn clock(&self) -> Now {
         Now { millis: Millis(self.now), unix: UnixSeconds(self.begin.0 + self.now / 1000) }
     }
@@ -149,12 +159,14 @@ impl World {
             Event::Connect { app } => self.connect(app),
             Event::Commit { office } => self.commit(office),
             Event::Answer { office, life } => self.answer(office, life),
-            Event::Tokens { inner, office, request } => self.mint_tokens(inner, office, &request),
+            Event::Tokens { inner, office, request } => self.mint_tokens(inner, office, request),
             Event::LinkOuter { outer, inner } => self.link_outer(outer, inner),
             Event::LinkOffice { inner, office } => self.link_office(inner, office),
             Event::Trouble => self.trouble(),
             Event::Restart { party } => self.restart(party),
             Event::Delete { office } => self.delete_one(office),
+            Event::Heal { between } => self.heal(between),
+            Event::GiveUp { between } => self.give_up(between),
         }
     }
 
