@@ -25,7 +25,7 @@ pub(crate) fn admit(
     now: UnixSeconds,
 ) -> Result<Admitted, TicketError> {
     let body = ticket.body();
-    if directory.expires() < now {
+    if directory.believed_until() < now {
         return Err(TicketError::DirectoryExpired(directory.expires()));
     }
     let office = valid(directory, &body.office, Role::Office, now);

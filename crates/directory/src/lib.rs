@@ -51,6 +51,9 @@ pub mod limits {
     pub const MAX_TEXT: usize = 256;
     /// Most root keys, and most signatures.
     pub const MAX_ROOTS: usize = 16;
+    /// How long an expired directory is still believed, in seconds (7 days). It is said loudly meanwhile. An operator who is late
+    /// must not cut off every office in the same second.
+    pub const EXPIRY_GRACE: u64 = 7 * 24 * 3600;
     /// How far in the future a directory may have been issued, in seconds: clocks differ.
     pub const MAX_CLOCK_SKEW: u64 = 300;
 }

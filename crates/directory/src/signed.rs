@@ -26,7 +26,7 @@ use crate::model::Directory;
 use crate::parse;
 use crate::roots::RootKeys;
 use crate::values::Hex;
-use crate::verified::VerifiedDirectory;
+use crate::verified::{VerifiedDirectory, believed_until};
 
 /// A directory with its signatures, which need not have been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,9 @@ impl SignedDirectory {
         &self.signatures
     }
 
-    /// Verifies signatures, threshold, expiry and version, and takes the view of the directory as of `now`.
+    /// Verifies signatures, threshold, expiry and version, and takes the view of the directory as of `now`. One that has expired
+    /// is accepted for [`EXPIRY_GRACE`](crate::limits::EXPIRY_GRACE) seconds more, and says so
+    /// ([`VerifiedDirectory::has_expired_at`]).
     ///
     /// # Errors
     /// The first of these that fails.
@@ -139,7 +141,7 @@ impl SignedDirectory {
         if directory.version < minimum {
             return Err(DirectoryError::Rollback { version: directory.version, minimum });
         }
-        if directory.expires < now {
+        if believed_until(&directory) < now {
             return Err(DirectoryError::Expired(directory.expires));
         }
         if directory.issued.0 > now.0.saturating_add(MAX_CLOCK_SKEW) {

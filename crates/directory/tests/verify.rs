@@ -4,6 +4,7 @@ mod common;
 
 use common::{NOW, directory, file, pinned, root};
 use proptest::prelude::*;
+use schleuse_directory::limits::EXPIRY_GRACE;
 use schleuse_directory::{Directory, DirectoryError, Hex, SignedDirectory};
 use schleuse_protocol::time::UnixSeconds;
 
@@ -56,7 +57,31 @@ fn it_expires() {
     let end = directory().expires;
     let at = |time| Directory::verify(&bytes, &pinned(1, &[1]), time, None).map(|_| ());
     assert_eq!(at(end), Ok(()));
-    assert_eq!(at(UnixSeconds(end.0 + 1)), Err(DirectoryError::Expired(end)));
+    let last = UnixSeconds(end.0 + EXPIRY_GRACE);
+    assert_eq!(at(last), Ok(()));
+    assert_eq!(at(UnixSeconds(last.0 + 1)), Err(DirectoryError::Expired(end)));
+}
+
+/// One rule for whoever verifies it then and for whoever has had it since before: believed for a while, and said loudly.
+#[test]
+fn an_expired_directory_is_believed_for_a_week_and_says_so() {
+    let bytes = file(&directory(), &[1]);
+    let end = directory().expires;
+    let fresh = Directory::verify(&bytes, &pinned(1, &[1]), end, None).unwrap();
+    assert!(!fresh.has_expired_at(end) && fresh.trouble_at(end).is_none());
+    assert_eq!(fresh.holds_until(), end, "then it is looked at again");
+
+    let (late, last) = (UnixSeconds(end.0 + 1), UnixSeconds(end.0 + EXPIRY_GRACE));
+    let old = Directory::verify(&bytes, &pinned(1, &[1]), late, None).unwrap();
+    let kept = fresh.at(late).expect("it is believed");
+    for view in [&old, &kept] {
+        assert!(view.has_expired_at(late));
+        assert_eq!((view.holds_until(), view.believed_until()), (last, last));
+        assert_eq!(view.members().count(), fresh.members().count());
+        assert!(view.trouble_at(late).is_some_and(|trouble| trouble.contains("believed until")));
+    }
+    assert!(kept.at(last).is_some());
+    assert!(kept.at(UnixSeconds(last.0 + 1)).is_none());
 }
 
 #[test]
