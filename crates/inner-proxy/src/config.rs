@@ -66,6 +66,8 @@ impl Config {
 /// The checked content of the configuration file. Paths are resolved against its folder.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The file.
+    pub path: PathBuf,
     /// The id of this proxy.
     pub id: MemberId,
     /// Where outer proxies and offices come in.
@@ -98,6 +100,9 @@ pub struct Limits {
     pub handshakes_per_second: NonZeroU32,
     /// The same after a quiet time.
     pub handshake_burst: NonZeroU32,
+    /// Handshakes per second of all networks together, per thread, and as many more after a quiet time as one network may have.
+    /// Each takes about a millisecond that is missing for relaying.
+    pub handshakes_per_second_in_all: NonZeroU32,
     /// Tokens per second that one office may have minted, on average.
     pub tokens_per_second: NonZeroU32,
     /// Tokens that one office may have minted after a quiet time; at least one batch of 48.
@@ -116,6 +121,7 @@ impl Default for Limits {
             handshakes: NonZeroUsize::new(256).expect("256 is not zero"),
             handshakes_per_second: at_least_1(200),
             handshake_burst: at_least_1(20_000),
+            handshakes_per_second_in_all: at_least_1(500),
             tokens_per_second: at_least_1(100),
             token_burst: at_least_1(10_000),
             used_nonces_per_office: NonZeroUsize::new(20_000).expect("20,000 is not zero"),
@@ -138,7 +144,7 @@ impl Settings {
     /// The file cannot be read, is no TOML, or says something that cannot be.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let (raw, source) = config::load::<Raw>(path)?;
-        raw.check(&source)
+        raw.check(path, &source)
     }
 
     /// The same for a text; `path` is where it is said to come from.
@@ -147,7 +153,20 @@ impl Settings {
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let (raw, source) = config::parse::<Raw>(path, text)?;
-        raw.check(&source)
+        raw.check(path, &source)
+    }
+
+    /// The fields in which `new` differs that cannot change while the proxy runs.
+    pub(crate) fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
+        let same = [
+            ("id", self.id == new.id),
+            ("listen", self.listen == new.listen),
+            ("cluster_secret", *self.files.cluster_secret == *new.files.cluster_secret),
+            ("threads", self.threads == new.threads),
+            ("grace_seconds", self.grace == new.grace),
+            ("limits", self.limits == new.limits),
+        ];
+        same.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
 }
 
@@ -173,8 +192,9 @@ struct Raw {
 }
 
 impl Raw {
-    fn check(self, source: &Source) -> Result<Settings, ConfigError> {
+    fn check(self, path: &Path, source: &Source) -> Result<Settings, ConfigError> {
         Ok(Settings {
+            path: path.to_owned(),
             id: self.id,
             listen: values::addresses(source, self.listen)?,
             files: KeyFiles {

@@ -1,11 +1,12 @@
-//! Start and stop of the whole proxy.
+//! Start, reload and stop of the whole proxy.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use schleuse_transport::daemon::Running;
-use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::exit::AppError;
 use schleuse_transport::listeners::Listeners;
+use schleuse_transport::supervise::{self, Daemon};
 use schleuse_transport::tls::{self, Peers};
 
 use crate::config::Config;
@@ -23,18 +24,19 @@ pub fn start(config: Config, observer: Option<Observer>) -> Result<Handle, AppEr
     let (addresses, listeners) = (listeners.addresses().to_vec(), Arc::new(listeners));
     let shared = Arc::new(Shared::new(settings, members, cluster_secret, observer));
     let work = {
-        let shared = shared.clone();
+        let (listeners, shared) = (listeners.clone(), shared.clone());
         move |core, shutdown| worker::run(core, listeners.clone(), shared.clone(), shutdown)
     };
     let running = Running::start("inner", addresses, shared.settings.threads, work)?;
     let addresses = running.addresses();
     tracing::info!(id = %shared.settings.id, threads = shared.settings.threads, ?addresses, "inner proxy is listening");
-    Ok(Handle { running, shared })
+    Ok(Handle { running, listeners, shared })
 }
 
 /// A running proxy. Dropping it does not stop it.
 pub struct Handle {
     running: Running,
+    listeners: Arc<Listeners>,
     shared: Arc<Shared>,
 }
 
@@ -47,14 +49,19 @@ impl Deref for Handle {
 }
 
 impl Handle {
-    /// Reads the directory again. Connections of members that are no longer in it are closed.
+    /// Reads the configuration again, and certificate, key, CA, root keys and directory. New connections are made with them;
+    /// connections of members that are no longer in the directory are closed. Returns what holds now, in one line.
     ///
     /// # Errors
-    /// It is not accepted; then what held before holds on.
-    pub fn reload_directory(&self) -> Result<(), AppError> {
-        let version = self.shared.members.reload(self.shared.clock.unix())?;
-        tracing::info!(version, "the directory was read again");
-        Ok(())
+    /// Something is wrong with one of the files; then what held before holds on.
+    pub fn reload(&self) -> Result<String, AppError> {
+        let started_with = &self.shared.settings;
+        let Config { settings, identity, roots, members, .. } = Config::load(&started_with.path)?;
+        supervise::refuse_fixed(&started_with.fixed_changes(&settings))?;
+        let server = worker::server_config(tls::server(&identity, &Peers::Members(roots))?);
+        let version = self.shared.members.replace(members)?;
+        self.listeners.replace(server);
+        Ok(format!("certificate, CA, root keys, directory of version {version}"))
     }
 
     /// Waits until so many offices are connected.
@@ -63,34 +70,25 @@ impl Handle {
         let _ = self.shared.offices.connected().wait_for(|connected| *connected >= offices).await;
     }
 
-    /// [`finished`](Running::finished), where SIGTERM and SIGINT drain and then stop, and SIGHUP reloads the directory.
+    /// [`finished`](Running::finished), where SIGTERM and SIGINT drain and then stop, and SIGHUP [reloads](Self::reload).
     ///
     /// # Errors
     /// As [`finished`](Running::finished), or signals cannot be received.
     pub async fn until_signal(&self) -> Result<(), AppError> {
-        tokio::select! {
-            ended = self.running.until_signal() => ended,
-            failed = self.shared.reload_on_hangup() => failed,
-        }
+        self.running.supervised(self).await
     }
 }
 
-impl Shared {
-    #[cfg(unix)]
-    async fn reload_on_hangup(&self) -> Result<(), AppError> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut hangups = signal(SignalKind::hangup()).map_err(|error| AppError::new(exit::FAILURE, error))?;
-        while hangups.recv().await.is_some() {
-            match self.members.reload(self.clock.unix()) {
-                Ok(version) => tracing::info!(version, "the directory was read again"),
-                Err(error) => tracing::error!(%error, "the directory was not accepted; what held before holds on"),
-            }
-        }
-        std::future::pending().await
+impl Daemon for Handle {
+    async fn reload(&self) -> Result<String, AppError> {
+        Self::reload(self)
     }
 
-    #[cfg(not(unix))]
-    async fn reload_on_hangup(&self) -> Result<(), AppError> {
-        std::future::pending().await
+    fn status(&self) -> String {
+        let shared = &self.shared;
+        let (members, seats) = (shared.seats.taken(), shared.seats.most());
+        let troubles = shared.members.trouble(shared.clock.unix()).map(|trouble| format!("{trouble}; "));
+        let offices = *shared.offices.connected().borrow();
+        format!("{}{offices} offices linked, {members} of {seats} connections", troubles.unwrap_or_default())
     }
 }

@@ -14,9 +14,13 @@ use crate::shared::Worker;
 use crate::{office_link, outer_link};
 
 /// Completes the handshake, finds out who it is, and serves it accordingly until it goes.
-pub(crate) async fn serve(worker: Worker, handshake: Handshake, _seat: Seat) {
+pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
     let address = handshake.remote_address();
-    let connection = match handshake.complete().await {
+    let completed = tokio::select! {
+        completed = handshake.complete() => completed,
+        () = seat.evicted() => return tracing::debug!(%address, "a handshake made room for another"),
+    };
+    let connection = match completed {
         Ok(connection) => connection,
         Err(error) => return tracing::debug!(%address, %error, "no connection with a peer"),
     };
@@ -27,6 +31,10 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, _seat: Seat) {
         tracing::info!(key = %Hex(fingerprint), "a peer was turned away: its key is not in the directory");
         return connection.close(refused, b"");
     };
+    if let Err(error) = seat.belongs_to(peer.id) {
+        tracing::warn!(peer = %peer.id, role = peer.role.as_str(), "a connection was refused: {error}");
+        return connection.close(refusal_code(StreamRefusal::Unavailable), b"");
+    }
     let end = tokio::select! {
         end = serve_as(&worker, peer, &connection) => end,
         () = members.removed(fingerprint, peer) => LinkEnd::Removed,

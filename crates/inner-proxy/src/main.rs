@@ -12,7 +12,7 @@ use schleuse_transport::telemetry::{self, LogFormat};
 /// Schleuse's inner proxy: carries sealed streams from outer proxies to offices, and can read none of them.
 ///
 /// SIGTERM or SIGINT drains: nothing new is taken, running streams may finish; a second one stops at once. SIGHUP reads
-/// the directory again. Exit codes: 0 ok, 1 failure, 2 wrong command line, 69 port in use, 77 key file open to others
+/// configuration, certificate, key, CA and directory again. Exit codes: 0 ok, 1 failure, 2 wrong command line, 69 port in use, 77 key file open to others
 /// or no permission, 78 wrong configuration or directory.
 #[derive(Parser)]
 #[command(name = "schleuse-inner", version)]

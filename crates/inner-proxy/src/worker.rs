@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use schleuse_transport::endpoint::{self, Limits, RateLimit};
 use schleuse_transport::exit::AppError;
-use schleuse_transport::listeners::{self, Listeners};
+use schleuse_transport::listeners::{self, Entry, Listeners};
 use schleuse_transport::net::{Endpoint, ServerConfig};
+use schleuse_transport::parts::Parts;
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::tls::ServerTls;
 
@@ -31,29 +32,33 @@ pub(crate) async fn run(
     shutdown: Shutdown,
 ) -> Result<(), AppError> {
     let endpoints = listeners.open(core)?;
-    let worker = Worker { shared, shutdown: shutdown.clone() };
-    for endpoint in &endpoints {
-        tokio::spawn(accept(worker.clone(), endpoint.clone()));
+    let worker = Worker { shared: shared.clone(), shutdown: shutdown.clone() };
+    let mut parts = Parts::new();
+    for (endpoint, address) in endpoints.into_iter().zip(listeners.addresses()) {
+        parts.run(format!("listening at {address}"), accept(worker.clone(), endpoint));
     }
-    let shared = worker.shared;
-    let upkeep = async {
-        match core {
-            0 => shared.members.keep_true(shared.clock).await,
-            _ => std::future::pending().await,
-        }
-    };
-    shutdown.unless_draining(upkeep).await;
-    listeners::finish(&shutdown, &shared.streams, shared.settings.grace, &endpoints).await;
+    if core == 0 {
+        parts.run("looking after the directory", keep_members_true(worker));
+    }
+    let ended = parts.until_drain(&shutdown).await;
+    listeners.finish(core, &shutdown, &shared.streams, shared.settings.grace, None).await;
+    ended
+}
+
+async fn keep_members_true(worker: Worker) -> Result<(), AppError> {
+    worker.shared.members.keep_true(worker.shared.clock).await;
     Ok(())
 }
 
-async fn accept(worker: Worker, endpoint: Endpoint) {
-    let limits = worker.shared.settings.limits;
-    let rate = RateLimit { per_second: limits.handshakes_per_second.get(), burst: limits.handshake_burst.get() };
-    let gate = listeners::gate(limits.handshakes, rate, worker.shared.clock);
-    listeners::accept(endpoint, gate, worker.shutdown.clone(), |handshake| match worker.shared.seats.take() {
-        Some(seat) => drop(tokio::spawn(link::serve(worker.clone(), handshake, seat))),
-        None => tracing::warn!("too many members are connected: a connection was refused"),
-    })
-    .await;
+async fn accept(worker: Worker, endpoint: Endpoint) -> Result<(), AppError> {
+    let (limits, clock, seats) = (worker.shared.settings.limits, worker.shared.clock, worker.shared.seats.clone());
+    let burst = limits.handshake_burst.get();
+    let entry = Entry {
+        handshakes: limits.handshakes,
+        of_network: RateLimit { per_second: limits.handshakes_per_second.get(), burst },
+        in_all: RateLimit { per_second: limits.handshakes_per_second_in_all.get(), burst },
+    };
+    let shutdown = worker.shutdown.clone();
+    let serve = |handshake, seat| drop(tokio::spawn(link::serve(worker.clone(), handshake, seat)));
+    listeners::accept(endpoint, entry, clock, seats, shutdown, serve).await
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use schleuse_transport::endpoint::Limits;
 use schleuse_transport::net::Connection;
+use schleuse_transport::seats::SeatHandle;
+use tokio::sync::Notify;
 
 use crate::limits::UNADMITTED_WINDOW;
 use crate::shared::Shared;
@@ -19,6 +21,9 @@ const FULL_WINDOWS: usize = 32;
 pub(crate) struct Conduct {
     connection: Connection,
     shared: Arc<Shared>,
+    seat: SeatHandle,
+    /// Told when the last stream with a valid token has ended.
+    quiet: Notify,
     /// Streams with a valid token that are open.
     admitted: AtomicUsize,
     /// Whether one was admitted since the last look.
@@ -28,9 +33,10 @@ pub(crate) struct Conduct {
 }
 
 impl Conduct {
-    pub(crate) fn new(connection: Connection, shared: Arc<Shared>) -> Arc<Self> {
+    pub(crate) fn new(connection: Connection, shared: Arc<Shared>, seat: SeatHandle) -> Arc<Self> {
         let (used, full_window) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { connection, shared, admitted: AtomicUsize::new(0), used, full_window })
+        let (quiet, admitted) = (Notify::new(), AtomicUsize::new(0));
+        Arc::new(Self { connection, shared, seat, quiet, admitted, used, full_window })
     }
 
     /// Whether a stream with a valid token is open, or was admitted since this was last asked.
@@ -38,9 +44,17 @@ impl Conduct {
         self.used.swap(false, Ordering::Relaxed) || self.admitted.load(Ordering::Relaxed) > 0
     }
 
+    /// Completes once no stream with a valid token is open.
+    pub(crate) async fn quiet(&self) {
+        while self.admitted.load(Ordering::Relaxed) > 0 {
+            self.quiet.notified().await;
+        }
+    }
+
     /// Notes a stream with a valid token; it counts as long as what is returned lives.
     pub(crate) fn admit(self: &Arc<Self>) -> AdmittedStream {
         self.used.store(true, Ordering::Relaxed);
+        self.seat.work();
         if self.admitted.fetch_add(1, Ordering::Relaxed) == 0 {
             self.widen();
         }
@@ -70,8 +84,10 @@ pub(crate) struct AdmittedStream(Arc<Conduct>);
 
 impl Drop for AdmittedStream {
     fn drop(&mut self) {
+        self.0.seat.rest();
         if self.0.admitted.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.narrow();
+            self.0.quiet.notify_one();
         }
     }
 }

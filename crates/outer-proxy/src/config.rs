@@ -13,10 +13,13 @@ use schleuse_transport::config::{self, ConfigError, Source, Spanned};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{Fingerprint, Identity, Roots};
+use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Most inner proxies: each takes a link per thread.
 const MAX_INNERS: usize = 64;
+/// Most keys of an inner proxy, as in the directory: the current ones and those that it is about to change from or to.
+const MAX_FINGERPRINTS: usize = 4;
 
 /// Everything that an outer proxy is started with.
 pub struct Config {
@@ -45,6 +48,8 @@ impl Config {
 /// The checked content of the configuration file. Paths are resolved against its folder.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The file.
+    pub path: PathBuf,
     /// The id of this proxy.
     pub id: MemberId,
     /// Where senders come in.
@@ -70,8 +75,9 @@ pub struct InnerPeer {
     pub id: MemberId,
     /// Host name or address, and port.
     pub address: String,
-    /// Of its key; any other key is refused, also one with a valid certificate.
-    pub fingerprint: Fingerprint,
+    /// Of its keys: one, or two while it changes from one to the other. Any other key is refused, also one with a valid
+    /// certificate.
+    pub fingerprints: Vec<Fingerprint>,
 }
 
 /// What the proxy may be made to hold.
@@ -88,6 +94,9 @@ pub struct Limits {
     pub handshakes_per_second: NonZeroU32,
     /// The same after a quiet time.
     pub handshake_burst: NonZeroU32,
+    /// Handshakes per second of all networks together, per thread, and as many more after a quiet time as one network may have.
+    /// Each takes about a millisecond that is missing for relaying.
+    pub handshakes_per_second_in_all: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -99,6 +108,7 @@ impl Default for Limits {
             handshakes: NonZeroUsize::new(256).expect("256 is not zero"),
             handshakes_per_second: at_least_1(50),
             handshake_burst: at_least_1(500),
+            handshakes_per_second_in_all: at_least_1(300),
         }
     }
 }
@@ -110,7 +120,7 @@ impl Settings {
     /// The file cannot be read, is no TOML, or says something that cannot be.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let (raw, source) = config::load::<Raw>(path)?;
-        raw.check(&source)
+        raw.check(path, &source)
     }
 
     /// The same for a text; `path` is where it is said to come from.
@@ -119,7 +129,20 @@ impl Settings {
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let (raw, source) = config::parse::<Raw>(path, text)?;
-        raw.check(&source)
+        raw.check(path, &source)
+    }
+
+    /// The fields in which `new` differs that cannot change while the proxy runs.
+    pub(crate) fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
+        let same = [
+            ("id", self.id == new.id),
+            ("listen", self.listen == new.listen),
+            ("cluster_secret", *self.files.cluster_secret == *new.files.cluster_secret),
+            ("threads", self.threads == new.threads),
+            ("grace_seconds", self.grace == new.grace),
+            ("limits", self.limits == new.limits),
+        ];
+        same.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
 }
 
@@ -151,12 +174,13 @@ struct RawInner {
     id: Spanned<MemberId>,
     #[serde(deserialize_with = "from_text")]
     address: HostPort,
-    #[serde(deserialize_with = "from_text")]
-    fingerprint: HexFingerprint,
+    /// One text, or a list of a few.
+    #[serde(deserialize_with = "fingerprints")]
+    fingerprint: Vec<Fingerprint>,
 }
 
 impl Raw {
-    fn check(self, source: &Source) -> Result<Settings, ConfigError> {
+    fn check(self, path: &Path, source: &Source) -> Result<Settings, ConfigError> {
         if self.inner.is_empty() || self.inner.len() > MAX_INNERS {
             let what = "between 1 and 64 [[inner]] sections are needed, with id, address and fingerprint each";
             return Err(source.error(what));
@@ -167,6 +191,7 @@ impl Raw {
             }
         }
         Ok(Settings {
+            path: path.to_owned(),
             id: self.id,
             listen: values::addresses(source, self.listen)?,
             files: KeyFiles {
@@ -186,7 +211,7 @@ impl Raw {
 
 impl RawInner {
     fn into_peer(self) -> InnerPeer {
-        InnerPeer { id: self.id.into_inner(), address: self.address.0, fingerprint: self.fingerprint.0 }
+        InnerPeer { id: self.id.into_inner(), address: self.address.0, fingerprints: self.fingerprint }
     }
 }
 
@@ -203,6 +228,35 @@ where
     }
     let text = Spanned::<Text<T>>::deserialize(deserializer)?;
     Ok(Spanned::new(text.span(), text.into_inner().0))
+}
+
+fn fingerprints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Fingerprint>, D::Error> {
+    struct OneOrMore;
+    impl<'de> Visitor<'de> for OneOrMore {
+        type Value = Vec<Fingerprint>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a fingerprint, or a list of 1 to {MAX_FINGERPRINTS}")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            let HexFingerprint(one) = text.parse().map_err(E::custom)?;
+            Ok(vec![one])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut found = Vec::new();
+            while let Some(text) = list.next_element::<String>()? {
+                let HexFingerprint(one) = text.parse().map_err(de::Error::custom)?;
+                found.push(one);
+            }
+            match found.len() {
+                1..=MAX_FINGERPRINTS => Ok(found),
+                length => Err(de::Error::invalid_length(length, &self)),
+            }
+        }
+    }
+    deserializer.deserialize_any(OneOrMore)
 }
 
 struct HostPort(String);

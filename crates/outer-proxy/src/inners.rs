@@ -1,7 +1,7 @@
 //! The inner proxies as one thread knows them: which are linked, and whose tokens are admitted.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use schleuse_admission::AdmissionKey;
 use schleuse_protocol::outer::{Admission, AdmissionRing};
@@ -13,11 +13,11 @@ use schleuse_transport::clock::Clock;
 use schleuse_transport::net::Connection;
 use tokio::sync::watch;
 
-use crate::config::InnerPeer;
+use crate::current::Current;
 
 /// Links and admission keys. Locked for a look-up, never across an await; only one thread uses it.
 pub(crate) struct Inners {
-    configured: Vec<MemberId>,
+    current: watch::Receiver<Arc<Current>>,
     clock: Clock,
     /// How many links there are, over all threads.
     links: watch::Sender<usize>,
@@ -31,8 +31,8 @@ struct State {
 }
 
 impl Inners {
-    pub(crate) fn new(peers: &[InnerPeer], clock: Clock, links: watch::Sender<usize>) -> Self {
-        Self { configured: peers.iter().map(|peer| peer.id).collect(), clock, links, state: Mutex::default() }
+    pub(crate) fn new(current: watch::Receiver<Arc<Current>>, clock: Clock, links: watch::Sender<usize>) -> Self {
+        Self { current, clock, links, state: Mutex::default() }
     }
 
     /// Takes the keys that an inner proxy sent, in place of its earlier ones.
@@ -80,12 +80,15 @@ impl Verdict<'_> {
 
 impl Admission for Verdict<'_> {
     fn check(&self, inner: &MemberId, token: &RouteToken) -> Result<(), StreamRefusal> {
+        // One that was taken out of the configuration is as unknown as any other.
+        if self.inners.current.borrow().inner(inner).is_none() {
+            return Err(StreamRefusal::Refused);
+        }
         let state = self.inners.state();
         let Some(key) = state.ring.key(inner, token.epoch) else {
             // The keys of a configured inner proxy that was not reached yet are unknown: another try is worth it.
             let is_silent = state.ring.key(inner, Epoch::of(self.inners.clock.unix())).is_none();
-            let is_awaited = is_silent && self.inners.configured.contains(inner);
-            return Err(if is_awaited { StreamRefusal::Unavailable } else { StreamRefusal::Refused });
+            return Err(if is_silent { StreamRefusal::Unavailable } else { StreamRefusal::Refused });
         };
         if !key.check(token) {
             return Err(StreamRefusal::Refused);

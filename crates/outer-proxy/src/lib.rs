@@ -21,6 +21,7 @@
 
 mod conduct;
 mod config;
+mod current;
 mod daemon;
 mod inners;
 mod limits;

@@ -1,5 +1,6 @@
 //! The link to one inner proxy: dialled, kept, dialled again.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,17 @@ use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::exit::AppError;
 use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
 use schleuse_transport::keep::{self, Dial};
-use schleuse_transport::net::{Connection, ConnectionError, Endpoint, SendStream};
+use schleuse_transport::net::{ClientConfig, Connection, ConnectionError, Endpoint, SendStream};
+use schleuse_transport::parts::Parts;
 use schleuse_transport::relay::refusal_code;
-use schleuse_transport::tls::{peer_fingerprint, server_name};
+use schleuse_transport::tls::{Fingerprint, peer_fingerprint, server_name};
+use tokio::sync::watch;
 
 use crate::config::InnerPeer;
+use crate::current::Current;
 use crate::inners::Inners;
 use crate::shared::Worker;
 
@@ -24,16 +29,45 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long resolving, dialling and the handshake may take.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Keeps this thread linked to `peer` until the proxy drains. Then the last connection stays as long as its streams.
-pub(crate) async fn keep(worker: Worker, peer: InnerPeer, dialler: Endpoint) {
+/// Keeps this thread linked with every configured inner proxy until the proxy drains. Then the last connections stay as long
+/// as their streams.
+///
+/// # Errors
+/// One of the tasks that keep a link has failed.
+pub(crate) async fn keep_all(worker: Worker, dialler: Endpoint) -> Result<(), AppError> {
+    let mut current = worker.shared.current.subscribe();
+    let mut links = Parts::new();
+    // One that is taken out of the configuration keeps its task, which waits until it is there again.
+    let mut kept = HashSet::new();
+    loop {
+        let configured = current.borrow_and_update().clone();
+        for inner in configured.inners.iter().filter(|inner| kept.insert(inner.id)) {
+            links.run(format!("the link to {}", inner.id), keep(worker.clone(), inner.id, dialler.clone()));
+        }
+        tokio::select! {
+            () = worker.shutdown.draining() => return Ok(()),
+            _ = current.changed() => {}
+            failed = links.failed() => return Err(failed),
+        }
+    }
+}
+
+async fn keep(worker: Worker, id: MemberId, dialler: Endpoint) -> Result<(), AppError> {
     let (clock, shutdown) = (worker.shared.clock, worker.shutdown.clone());
-    keep::keep(Inner { inners: worker.inners, peer, dialler }, LONGEST_PAUSE, clock, &shutdown).await;
+    let thread = std::thread::current().name().unwrap_or_default().to_owned();
+    let current = worker.shared.current.subscribe();
+    let inner = Inner { name: format!("no link to {id} ({thread})"), worker, current, id, dialler };
+    keep::keep(inner, LONGEST_PAUSE, clock, &shutdown).await;
+    Ok(())
 }
 
 /// An inner proxy that this thread is to be linked with.
 struct Inner {
-    inners: Arc<Inners>,
-    peer: InnerPeer,
+    /// Of what is wrong while there is no link.
+    name: String,
+    worker: Worker,
+    current: watch::Receiver<Arc<Current>>,
+    id: MemberId,
     dialler: Endpoint,
 }
 
@@ -43,26 +77,49 @@ impl Dial for Inner {
     type End = LinkEnd;
 
     fn peer(&self) -> MemberId {
-        self.peer.id
+        self.id
     }
 
     async fn dial(&mut self) -> Result<Link, LinkError> {
-        Link::dial(&self.peer, &self.dialler).await
+        let id = self.id;
+        let configured = self.current.wait_for(|current| current.inner(&id).is_some()).await;
+        let current = configured.map_err(|_| LinkError::Removed)?.clone();
+        let peer = current.inner(&id).ok_or(LinkError::Removed)?;
+        Link::dial(peer, &self.dialler, &current.client).await
     }
 
     async fn serve(&mut self, link: Link) -> LinkEnd {
-        tracing::info!(inner = %self.peer.id, "linked to an inner proxy");
-        link.serve(&self.inners).await
+        tracing::info!(inner = %self.id, "linked to an inner proxy");
+        self.worker.shared.troubles.clear(&self.name);
+        let (id, connection, key) = (self.id, link.connection.clone(), link.key);
+        let is_wrong =
+            |current: &Arc<Current>| current.inner(&id).is_none_or(|inner| !inner.fingerprints.contains(&key));
+        tokio::select! {
+            end = link.serve(&self.worker.inners) => end,
+            _ = self.current.wait_for(is_wrong) => {
+                connection.close(refusal_code(StreamRefusal::Refused), b"");
+                LinkEnd::Removed
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &str) {
+        self.worker.shared.troubles.set(&self.name, error);
     }
 
     fn ended(&mut self) {
-        self.inners.unlinked(&self.peer.id);
+        self.worker.inners.unlinked(&self.id);
+        if self.current.borrow().inner(&self.id).is_some() {
+            self.worker.shared.troubles.set(&self.name, "it is dialled again");
+        }
     }
 }
 
 /// A connection whose peer is the inner proxy that the configuration means.
 struct Link {
     id: MemberId,
+    /// Of the key that it has proved to hold.
+    key: Fingerprint,
     connection: Connection,
     /// Ours has nothing to say after the hello, but finishing it would end the link.
     _send: SendStream,
@@ -72,19 +129,19 @@ struct Link {
 
 impl Link {
     /// protocol.md 5.3: connect, say hello, and wait for the admission keys.
-    async fn dial(peer: &InnerPeer, dialler: &Endpoint) -> Result<Self, LinkError> {
-        let connected = tokio::time::timeout(DIAL_TIMEOUT, connect(peer, dialler)).await;
+    async fn dial(peer: &InnerPeer, dialler: &Endpoint, config: &ClientConfig) -> Result<Self, LinkError> {
+        let connected = tokio::time::timeout(DIAL_TIMEOUT, connect(peer, dialler, config)).await;
         let connection = connected.map_err(|_| LinkError::TimedOut)??;
-        if peer_fingerprint(&connection) != Some(peer.fingerprint) {
+        let Some(key) = peer_fingerprint(&connection).filter(|key| peer.fingerprints.contains(key)) else {
             connection.close(refusal_code(StreamRefusal::Refused), b"");
             return Err(LinkError::WrongKey);
-        }
+        };
         let (mut send, recv) = connection.open_bi().await?;
         let mut frames = Frames::new(recv);
         // Should this fail, the stream's other half says why.
         let _ = write_message(&mut send, FrameType::Control, &OuterToInner::Hello(VERSION)).await;
         let first = frames.expect(FrameType::Control, HEADER_TIMEOUT).await?;
-        Ok(Self { id: peer.id, connection, _send: send, frames, first })
+        Ok(Self { id: peer.id, key, connection, _send: send, frames, first })
     }
 
     /// Offers the connection to streams until it is lost or is to take no more.
@@ -110,12 +167,12 @@ impl Link {
 }
 
 /// Tries every address of the host in turn.
-async fn connect(peer: &InnerPeer, dialler: &Endpoint) -> Result<Connection, LinkError> {
+async fn connect(peer: &InnerPeer, dialler: &Endpoint, config: &ClientConfig) -> Result<Connection, LinkError> {
     let addresses: Vec<SocketAddr> =
         tokio::net::lookup_host(&peer.address).await.map_err(|error| LinkError::Resolve(error.to_string()))?.collect();
     let mut last = LinkError::Resolve("the name has no address".to_owned());
     for address in addresses {
-        let connecting = dialler.connect(address, &server_name(peer.id.as_str()));
+        let connecting = dialler.connect_with(config.clone(), address, &server_name(peer.id.as_str()));
         match connecting.map_err(|error| LinkError::Resolve(error.to_string()))?.await {
             Ok(connection) => return Ok(connection),
             Err(error) => last = error.into(),
@@ -129,6 +186,8 @@ async fn connect(peer: &InnerPeer, dialler: &Endpoint) -> Result<Connection, Lin
 enum LinkEnd {
     #[error("it is about to stop")]
     Drain,
+    #[error("it, or its key, is no longer in the configuration")]
+    Removed,
     #[error("{0}")]
     Lost(String),
 }
@@ -136,6 +195,8 @@ enum LinkEnd {
 /// Why there is no link.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
+    #[error("it is no longer in the configuration")]
+    Removed,
     #[error("its address cannot be used: {0}")]
     Resolve(String),
     #[error("no answer: is it running, and does UDP get there?")]

@@ -11,7 +11,8 @@ use schleuse_transport::telemetry::{self, LogFormat};
 
 /// Schleuse's outer proxy: carries sealed streams from senders to inner proxies, and can open none of them.
 ///
-/// SIGTERM or SIGINT drains: nothing new is taken, running streams may finish; a second one stops at once.
+/// SIGTERM or SIGINT drains: nothing new is taken, running streams may finish; a second one stops at once. SIGHUP reads the
+/// configuration, certificate, key and CA again.
 /// Exit codes: 0 ok, 1 failure, 2 wrong command line, 69 port in use, 77 key file open to others or no permission,
 /// 78 wrong configuration.
 #[derive(Parser)]

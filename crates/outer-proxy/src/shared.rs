@@ -8,10 +8,12 @@ use schleuse_transport::carry;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::seats::Seats;
 use schleuse_transport::shutdown::Shutdown;
+use schleuse_transport::troubles::Troubles;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Settings;
+use crate::current::Current;
 use crate::inners::Inners;
 
 /// Everything that an outer proxy can know about one stream: its sender's address, and to which inner proxy it went.
@@ -32,10 +34,13 @@ pub(crate) struct Shared {
     pub(crate) full_windows: AtomicUsize,
     /// Links to inner proxies, over all threads.
     pub(crate) links: watch::Sender<usize>,
+    pub(crate) current: watch::Sender<Arc<Current>>,
+    /// Which links there are not, and why.
+    pub(crate) troubles: Troubles,
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, observer: Option<Observer>) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, current: Current, observer: Option<Observer>) -> Arc<Self> {
         Arc::new(Self {
             clock: Clock::start(),
             observer,
@@ -43,6 +48,8 @@ impl Shared {
             seats: Seats::new(settings.limits.connections.get()),
             full_windows: AtomicUsize::new(0),
             links: watch::Sender::new(0),
+            current: watch::Sender::new(Arc::new(current)),
+            troubles: Troubles::default(),
             settings,
         })
     }

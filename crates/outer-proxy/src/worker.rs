@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use schleuse_transport::endpoint::{self, BindError, Limits, RateLimit, dial_only};
 use schleuse_transport::exit::AppError;
-use schleuse_transport::listeners::{self, Listeners};
+use schleuse_transport::listeners::{self, Entry, Listeners};
 use schleuse_transport::net::{ClientConfig, Endpoint, ServerConfig};
+use schleuse_transport::parts::Parts;
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::tls::{ClientTls, ServerTls};
 
@@ -16,12 +17,6 @@ use crate::limits::sender_limits;
 use crate::link;
 use crate::sender;
 use crate::shared::{Shared, Worker};
-
-/// What the threads are started with.
-pub(crate) struct Equipment {
-    pub(crate) listeners: Listeners,
-    pub(crate) client: ClientConfig,
-}
 
 pub(crate) fn server_config(settings: &Settings, tls: ServerTls) -> ServerConfig {
     endpoint::server_config(tls, &sender_limits(settings))
@@ -35,24 +30,24 @@ pub(crate) fn client_config(tls: ClientTls) -> ClientConfig {
 /// The whole life of one thread.
 pub(crate) async fn run(
     core: usize,
-    equipment: Arc<Equipment>,
+    listeners: Arc<Listeners>,
     shared: Arc<Shared>,
     shutdown: Shutdown,
 ) -> Result<(), AppError> {
-    let mut endpoints = equipment.listeners.open(core)?;
-    let dialler = dial_from_anywhere(equipment.client.clone())?;
-    let inners = Arc::new(Inners::new(&shared.settings.inners, shared.clock, shared.links.clone()));
+    let endpoints = listeners.open(core)?;
+    let dialler = dial_from_anywhere(shared.current.borrow().client.clone())?;
+    let inners = Arc::new(Inners::new(shared.current.subscribe(), shared.clock, shared.links.clone()));
     let worker = Worker { shared, inners, shutdown: shutdown.clone() };
-    for peer in worker.shared.settings.inners.clone() {
-        tokio::spawn(link::keep(worker.clone(), peer, dialler.clone()));
+    let mut parts = Parts::new();
+    parts.run("links to inner proxies", link::keep_all(worker.clone(), dialler.clone()));
+    parts.run("the socket that dials inner proxies", listeners::until_gone(dialler.clone()));
+    for (endpoint, address) in endpoints.into_iter().zip(listeners.addresses()) {
+        parts.run(format!("listening at {address}"), accept(worker.clone(), endpoint));
     }
-    for endpoint in &endpoints {
-        tokio::spawn(accept(worker.clone(), endpoint.clone()));
-    }
-    endpoints.push(dialler);
-    shutdown.draining().await;
-    listeners::finish(&shutdown, &worker.shared.streams, worker.shared.settings.grace, &endpoints).await;
-    Ok(())
+    let ended = parts.until_drain(&shutdown).await;
+    let shared = worker.shared;
+    listeners.finish(core, &shutdown, &shared.streams, shared.settings.grace, Some(dialler)).await;
+    ended
 }
 
 /// Both address families where the machine has them.
@@ -61,13 +56,15 @@ fn dial_from_anywhere(config: ClientConfig) -> Result<Endpoint, BindError> {
         .or_else(|_| dial_only(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), config))
 }
 
-async fn accept(worker: Worker, endpoint: Endpoint) {
-    let limits = worker.shared.settings.limits;
-    let rate = RateLimit { per_second: limits.handshakes_per_second.get(), burst: limits.handshake_burst.get() };
-    let gate = listeners::gate(limits.handshakes, rate, worker.shared.clock);
-    listeners::accept(endpoint, gate, worker.shutdown.clone(), |handshake| match worker.shared.seats.take() {
-        Some(seat) => drop(tokio::spawn(sender::serve(worker.clone(), handshake, seat))),
-        None => tracing::debug!("too many senders are connected: a connection was refused"),
-    })
-    .await;
+async fn accept(worker: Worker, endpoint: Endpoint) -> Result<(), AppError> {
+    let (limits, clock, seats) = (worker.shared.settings.limits, worker.shared.clock, worker.shared.seats.clone());
+    let burst = limits.handshake_burst.get();
+    let entry = Entry {
+        handshakes: limits.handshakes,
+        of_network: RateLimit { per_second: limits.handshakes_per_second.get(), burst },
+        in_all: RateLimit { per_second: limits.handshakes_per_second_in_all.get(), burst },
+    };
+    let shutdown = worker.shutdown.clone();
+    let serve = |handshake, seat| drop(tokio::spawn(sender::serve(worker.clone(), handshake, seat)));
+    listeners::accept(endpoint, entry, clock, seats, shutdown, serve).await
 }

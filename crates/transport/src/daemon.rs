@@ -7,14 +7,17 @@ use std::num::NonZeroUsize;
 use tokio::sync::Mutex;
 
 use crate::exit::AppError;
+use crate::pulse::Pulse;
 use crate::runtime::{Workers, spawn_per_core};
 use crate::shutdown::Shutdown;
+use crate::supervise::{Daemon, supervise};
 
 /// A running proxy. Dropping it does not stop it.
 pub struct Running {
     addresses: Vec<SocketAddr>,
     shutdown: Shutdown,
     workers: Mutex<Workers<AppError>>,
+    pulse: Pulse,
 }
 
 impl Running {
@@ -28,8 +31,8 @@ impl Running {
         F: Future<Output = Result<(), AppError>>,
     {
         let shutdown = Shutdown::new();
-        let workers = Mutex::new(spawn_per_core(threads, name, &shutdown, work)?);
-        Ok(Self { addresses, shutdown, workers })
+        let workers = spawn_per_core(threads, name, &shutdown, work)?;
+        Ok(Self { addresses, shutdown, pulse: workers.pulse().clone(), workers: Mutex::new(workers) })
     }
 
     /// Where it listens, in the order of the configuration; port 0 has become a real one.
@@ -64,11 +67,11 @@ impl Running {
         Ok(self.workers.lock().await.finished().await?)
     }
 
-    /// [`finished`](Self::finished), where SIGTERM and SIGINT drain and then stop.
+    /// [`finished`](Self::finished), where signals are obeyed and the service manager is told (see [`supervise`]).
     ///
     /// # Errors
     /// As [`finished`](Self::finished), or signals cannot be received.
-    pub async fn until_signal(&self) -> Result<(), AppError> {
-        Ok(self.workers.lock().await.until_signal().await?)
+    pub async fn supervised(&self, daemon: &impl Daemon) -> Result<(), AppError> {
+        supervise(daemon, &self.shutdown, Some(&self.pulse), self.finished()).await
     }
 }

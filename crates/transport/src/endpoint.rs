@@ -25,7 +25,7 @@ use limits::LARGEST_DATAGRAM;
 pub use gate::{Gate, GateLimits, Handshake, HandshakeError};
 pub use keys::EndpointKeys;
 pub use limits::Limits;
-pub use rate::{RateLimit, RateLimiter};
+pub use rate::{Network, RateLimit, RateLimiter, network};
 pub use socket::{BindError, bind};
 pub use streams::{StreamBudget, StreamSlot};
 

@@ -23,14 +23,19 @@ pub mod exit;
 pub mod framed;
 pub mod keep;
 pub mod listeners;
+pub mod manager;
 pub mod net;
+pub mod parts;
+pub mod pulse;
 pub mod relay;
 pub mod runtime;
 pub mod seats;
 pub mod secret;
 pub mod shutdown;
+pub mod supervise;
 pub mod telemetry;
 pub mod tls;
+pub mod troubles;
 
 #[cfg(test)]
 mod testing;

@@ -1,8 +1,9 @@
 //! How a proxy listens: one endpoint per thread and address, who is let in there, and how it ends.
 
+use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schleuse_protocol::wire::refusal::StreamRefusal;
@@ -13,13 +14,16 @@ use crate::endpoint::{BindError, EndpointKeys, Gate, GateLimits, Handshake, Rate
 use crate::exit::{self, AppError};
 use crate::net::{Endpoint, ServerConfig};
 use crate::relay::refusal_code;
+use crate::seats::{Seat, Seats};
 use crate::secret::SecretKey;
 use crate::shutdown::Shutdown;
 
 /// The bound sockets of all threads, and what their endpoints are made with.
 pub struct Listeners {
     addresses: Vec<SocketAddr>,
-    config: ServerConfig,
+    config: Mutex<ServerConfig>,
+    /// The endpoints of the threads that run.
+    open: Mutex<HashMap<usize, Vec<Endpoint>>>,
     /// Each thread takes its own, one for every address.
     by_thread: Mutex<Vec<Vec<(UdpSocket, EndpointKeys)>>>,
 }
@@ -47,7 +51,12 @@ impl Listeners {
             }
             bound.push(address);
         }
-        Ok(Self { addresses: bound, config, by_thread: Mutex::new(by_thread) })
+        Ok(Self {
+            addresses: bound,
+            config: Mutex::new(config),
+            open: Mutex::default(),
+            by_thread: Mutex::new(by_thread),
+        })
     }
 
     /// The addresses in the order in which they were asked for; port 0 has become a real one.
@@ -55,7 +64,7 @@ impl Listeners {
         &self.addresses
     }
 
-    /// The endpoints of one thread. Must be called once for each, inside its runtime.
+    /// Makes the endpoints of one thread. Must be called once for each, inside its runtime.
     ///
     /// # Errors
     /// A socket cannot be registered with the runtime.
@@ -63,35 +72,103 @@ impl Listeners {
         let mut by_thread = self.by_thread.lock().unwrap_or_else(PoisonError::into_inner);
         let sockets = by_thread.get_mut(core).map(std::mem::take).unwrap_or_default();
         drop(by_thread);
-        let endpoints = sockets.into_iter().map(|(socket, keys)| listen(socket, &keys, self.config.clone()));
-        endpoints.collect::<Result<_, _>>().map_err(|error| AppError::new(exit::UNAVAILABLE, error))
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let endpoints = sockets.into_iter().map(|(socket, keys)| listen(socket, &keys, config.clone()));
+        let endpoints: Vec<_> =
+            endpoints.collect::<Result<_, _>>().map_err(|error| AppError::new(exit::UNAVAILABLE, error))?;
+        open.insert(core, endpoints.clone());
+        Ok(endpoints)
+    }
+
+    /// From now on all endpoints accept new connections with this configuration.
+    pub fn replace(&self, config: ServerConfig) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for endpoint in open.values().flatten() {
+            endpoint.set_server_config(config.clone());
+        }
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// The end of a thread, once draining has begun: lets the streams finish within `grace`, then closes what it has open:
+    /// its own endpoints and `dialler`.
+    pub async fn finish(
+        &self,
+        core: usize,
+        shutdown: &Shutdown,
+        streams: &TaskTracker,
+        grace: Duration,
+        dialler: Option<Endpoint>,
+    ) {
+        if !shutdown.finish(streams, grace).await {
+            tracing::warn!("the grace period is over: running streams were cut off");
+        }
+        let own = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&core);
+        for endpoint in own.unwrap_or_default().into_iter().chain(dialler) {
+            endpoint.close(refusal_code(StreamRefusal::Unavailable), b"");
+            endpoint.wait_idle().await;
+        }
     }
 }
 
-/// A gate for `handshakes` at a time, from an eighth of that on only with a proven address.
-pub fn gate(handshakes: NonZeroUsize, rate: RateLimit, clock: Clock) -> Gate {
-    let (max_open, retry_above) = (handshakes.get(), (handshakes.get() / 8).max(1));
-    Gate::new(GateLimits { max_open, retry_above, rate: Some(rate), ..GateLimits::default() }, clock)
+/// Who is let in at a listening endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Handshakes that may be open at a time; from an eighth of that on only with a proven address.
+    pub handshakes: NonZeroUsize,
+    /// Handshakes of one network.
+    pub of_network: RateLimit,
+    /// Handshakes of all networks together.
+    pub in_all: RateLimit,
 }
 
-/// Hands every handshake that the gate lets in to `serve`, until the endpoint is closed.
-pub async fn accept(endpoint: Endpoint, gate: Gate, shutdown: Shutdown, serve: impl Fn(Handshake)) {
-    while let Some(Some(handshake)) = shutdown.unless_draining(gate.accept(&endpoint)).await {
-        serve(handshake);
+impl Entry {
+    fn gate(&self, clock: Clock) -> Gate {
+        let (max_open, retry_above) = (self.handshakes.get(), (self.handshakes.get() / 8).max(1));
+        let (rate, in_all) = (Some(self.of_network), self.in_all);
+        Gate::new(GateLimits { max_open, retry_above, rate, in_all, ..GateLimits::default() }, clock)
+    }
+}
+
+/// Hands every handshake that is let in and gets a seat to `serve`. Ends with an error when the endpoint is gone before
+/// draining began, and by itself when it is closed in the end.
+///
+/// # Errors
+/// Nobody can connect any more.
+pub async fn accept(
+    endpoint: Endpoint,
+    entry: Entry,
+    clock: Clock,
+    seats: Arc<Seats>,
+    shutdown: Shutdown,
+    serve: impl Fn(Handshake, Seat),
+) -> Result<(), AppError> {
+    let gate = entry.gate(clock);
+    while let Some(next) = shutdown.unless_draining(gate.accept(&endpoint)).await {
+        let Some(handshake) = next else {
+            return Err(AppError::new(exit::FAILURE, "its socket is gone; the lines above may say why"));
+        };
+        match seats.take(handshake.remote_address().ip()) {
+            Some(seat) => serve(handshake, seat),
+            None => tracing::debug!("all seats are in use: a connection was refused"),
+        }
     }
     // Whoever comes during the drain is told to go elsewhere, rather than left waiting.
     while let Some(incoming) = endpoint.accept().await {
         incoming.refuse();
     }
+    Ok(())
 }
 
-/// The end of a thread, once draining has begun: lets its streams finish within `grace`, then closes what it has open.
-pub async fn finish(shutdown: &Shutdown, streams: &TaskTracker, grace: Duration, endpoints: &[Endpoint]) {
-    if !shutdown.finish(streams, grace).await {
-        tracing::warn!("the grace period is over: running streams were cut off");
-    }
-    for endpoint in endpoints {
-        endpoint.close(refusal_code(StreamRefusal::Unavailable), b"");
-        endpoint.wait_idle().await;
-    }
+/// For an endpoint that only dials: ends with an error when it is gone, and by itself when it is closed.
+///
+/// # Errors
+/// Nothing can be dialled any more.
+pub async fn until_gone(dialler: Endpoint) -> Result<(), AppError> {
+    // It has no configuration to accept anything with, so nothing comes, and this waits for its end.
+    while dialler.accept().await.is_some() {}
+    Err(AppError::new(exit::FAILURE, "it is gone; the lines above may say why"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::exit::{self, AppError};
+use crate::pulse::Pulse;
 use crate::shutdown::Shutdown;
 
 /// The cores that this process may use.
@@ -32,6 +33,7 @@ pub struct Workers<E> {
     running: usize,
     results: mpsc::UnboundedReceiver<Result<(), WorkerError<E>>>,
     failure: Option<WorkerError<E>>,
+    pulse: Pulse,
 }
 
 /// Why a daemon's threads ended.
@@ -43,9 +45,6 @@ pub enum WorkerError<E> {
     /// A thread or its runtime could not be made.
     #[error("cannot start a thread: {0}")]
     Start(io::Error),
-    /// The system gives no signals.
-    #[error("cannot receive signals: {0}")]
-    Signals(io::Error),
     /// The work panicked: a bug. The panic's own message is on standard error.
     #[error("a thread panicked; please report this")]
     Panicked,
@@ -58,7 +57,6 @@ impl<E: Into<AppError>> From<WorkerError<E>> for AppError {
             WorkerError::Start(_) => {
                 Self::new(exit::UNAVAILABLE, "cannot start a thread: the limits of the system are reached")
             }
-            WorkerError::Signals(error) => Self::new(exit::FAILURE, format!("cannot receive signals: {error}")),
             WorkerError::Panicked => {
                 Self::new(exit::FAILURE, "a thread panicked; please report this with the lines above")
             }
@@ -82,22 +80,35 @@ where
     E: Send + 'static,
 {
     let (sender, results) = mpsc::unbounded_channel();
+    let pulse = Pulse::new((0..cores.get()).map(|core| format!("{name}-{core}")));
     for core in 0..cores.get() {
-        let (work, on_core) = (work.clone(), shutdown.clone());
+        let (work, on_core, beat) = (work.clone(), shutdown.clone(), pulse.clone().beat(core));
         let report = Report(Some(sender.clone()));
         let run = move || {
             let result = current_thread().map_err(WorkerError::Start);
-            report.send(result.and_then(|runtime| runtime.block_on(work(core, on_core)).map_err(WorkerError::Work)));
+            report.send(result.and_then(|runtime| {
+                runtime.block_on(async {
+                    tokio::select! {
+                        ended = work(core, on_core) => ended.map_err(WorkerError::Work),
+                        never = beat => match never {},
+                    }
+                })
+            }));
         };
         if let Err(error) = thread::Builder::new().name(format!("{name}-{core}")).spawn(run) {
             shutdown.stop();
             return Err(WorkerError::Start(error));
         }
     }
-    Ok(Workers { shutdown: shutdown.clone(), running: cores.get(), results, failure: None })
+    Ok(Workers { shutdown: shutdown.clone(), running: cores.get(), results, failure: None, pulse })
 }
 
 impl<E> Workers<E> {
+    /// Whether they still move.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
     /// Waits until all threads have ended. When one ends with an error, the others are asked to drain.
     ///
     /// Cancel-safe.
@@ -114,22 +125,6 @@ impl<E> Workers<E> {
             }
         }
         self.failure.take().map_or(Ok(()), Err)
-    }
-
-    /// [`finished`](Self::finished), where [signals](Shutdown::on_signals) drain and then stop.
-    ///
-    /// # Errors
-    /// As [`finished`](Self::finished), or signals cannot be received.
-    pub async fn until_signal(&mut self) -> Result<(), WorkerError<E>> {
-        let shutdown = self.shutdown.clone();
-        let signals = async {
-            shutdown.on_signals().await.map_err(WorkerError::Signals)?;
-            std::future::pending().await
-        };
-        tokio::select! {
-            ended = self.finished() => ended,
-            failed = signals => failed,
-        }
     }
 }
 
@@ -167,7 +162,7 @@ mod tests {
         work: impl Fn(usize, Shutdown) -> F + Clone + Send + 'static,
     ) -> Result<(), WorkerError<&'static str>> {
         let mut workers = spawn_per_core(NonZeroUsize::new(3).unwrap(), "outer", &Shutdown::new(), work)?;
-        current_thread().unwrap().block_on(workers.until_signal())
+        current_thread().unwrap().block_on(workers.finished())
     }
 
     #[test]

@@ -120,12 +120,12 @@ async fn who_breaks_the_protocol_is_turned_away() {
 async fn a_member_that_leaves_the_directory_is_disconnected() {
     let network = Network::new().await;
     network.members.publish(2, &["ga-koeln"]);
-    network.inner.reload_directory().unwrap();
+    network.inner.reload().unwrap();
     assert_eq!(network.office.0.turned_away().await, StreamRefusal::Refused);
     assert!(network.outer.0.connection.close_reason().is_none(), "others stay");
 
     network.members.publish(3, &[]);
-    network.inner.reload_directory().unwrap();
+    network.inner.reload().unwrap();
     let mut back = Office::link(&network.members.pki, "ga-koeln", network.address()).await;
     let open = back.header().await;
     let (_send, _recv) = network.outer.stream(&open, b"").await;
@@ -136,12 +136,12 @@ async fn a_member_that_leaves_the_directory_is_disconnected() {
 async fn an_older_or_broken_directory_is_not_accepted_and_changes_nothing() {
     let mut network = Network::new().await;
     network.members.publish(5, &[]);
-    network.inner.reload_directory().unwrap();
+    network.inner.reload().unwrap();
     network.members.publish(4, &["ga-koeln"]);
-    let error = network.inner.reload_directory().unwrap_err().to_string();
+    let error = network.inner.reload().unwrap_err().to_string();
     assert!(error.contains("directory.json") && error.contains("older"), "{error}");
     network.members.pki.file("directory.json", "{}");
-    assert!(network.inner.reload_directory().is_err());
+    assert!(network.inner.reload().is_err());
     network.office.header().await;
 }
 

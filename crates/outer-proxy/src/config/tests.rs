@@ -25,7 +25,7 @@ fn the_sample_parses_and_says_what_it_shows() {
     assert!(!settings.demo);
     let peers: Vec<_> = settings.inners.iter().map(|peer| (peer.id.as_str(), peer.address.as_str())).collect();
     assert_eq!(peers, [("inner-1", "inner-1.example.org:4434"), ("inner-2", "192.0.2.17:4434")]);
-    assert_eq!(settings.inners[0].fingerprint[..2], [0x6b, 0x9d]);
+    assert_eq!(settings.inners[0].fingerprints[0][..2], [0x6b, 0x9d]);
 }
 
 #[test]

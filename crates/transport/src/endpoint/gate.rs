@@ -4,14 +4,14 @@
 //! many run at once. While few run, everybody gets one at once. Above that an address must first be proved by a Retry
 //! (RFC 9000, 8.1.2), which costs us no state; above the hard limit nothing is begun.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use schleuse_protocol::time::Millis;
 
-use super::rate::{RateLimit, RateLimiter};
+use super::rate::{Bucket, RateLimit, RateLimiter};
 use crate::clock::Clock;
 use crate::net::{Connecting, Connection, ConnectionError, Endpoint, Incoming};
 
@@ -26,6 +26,9 @@ pub struct GateLimits {
     pub timeout: Duration,
     /// Attempts per network. Both proxies have a rate; `None` is for tests, where all peers share one address.
     pub rate: Option<RateLimit>,
+    /// Attempts of all networks together. A handshake costs the thread about a millisecond, which it does not relay in: this
+    /// bounds the share of its time that strangers can have, however many networks they come from.
+    pub in_all: RateLimit,
 }
 
 impl Default for GateLimits {
@@ -36,6 +39,7 @@ impl Default for GateLimits {
             max_open: 256,
             timeout: Duration::from_secs(5),
             rate: Some(RateLimit { per_second: 50, burst: 500 }),
+            in_all: RateLimit { per_second: 300, burst: 500 },
         }
     }
 }
@@ -46,13 +50,15 @@ pub struct Gate {
     clock: Clock,
     open: Arc<AtomicUsize>,
     rate: Option<Mutex<RateLimiter>>,
+    in_all: Mutex<Bucket>,
 }
 
 impl Gate {
     /// A gate with no handshake open.
     pub fn new(limits: GateLimits, clock: Clock) -> Self {
         let rate = limits.rate.map(|limit| Mutex::new(RateLimiter::new(limit)));
-        Self { limits, clock, open: Arc::default(), rate }
+        let in_all = Mutex::new(Bucket::full(limits.in_all));
+        Self { limits, clock, open: Arc::default(), rate, in_all }
     }
 
     /// The next handshake worth running, `None` once the endpoint is closed. Run each on a task of its own:
@@ -100,14 +106,21 @@ impl Gate {
         if open >= self.limits.max_open {
             return Verdict::Refuse;
         }
-        let Some(rate) = &self.rate else { return Verdict::Begin };
-        let mut rate = rate.lock().unwrap_or_else(PoisonError::into_inner);
-        match proven {
-            true if rate.take(from.ip(), now) => Verdict::Begin,
-            true => Verdict::Refuse,
-            false if rate.take_unproven(from.ip(), now) => Verdict::Begin,
+        match self.is_within_rates(from.ip(), proven, now) {
+            true => Verdict::Begin,
+            false if proven => Verdict::Refuse,
             false => Verdict::ProveAddress,
         }
+    }
+
+    /// The network's own rate is asked first: who exceeds it takes nothing from the others.
+    fn is_within_rates(&self, from: IpAddr, proven: bool, now: Millis) -> bool {
+        let of_network = self.rate.as_ref().is_none_or(|rate| {
+            let mut rate = rate.lock().unwrap_or_else(PoisonError::into_inner);
+            rate.take(from, proven, now)
+        });
+        let mut in_all = self.in_all.lock().unwrap_or_else(PoisonError::into_inner);
+        of_network && in_all.take(self.limits.in_all, proven, now)
     }
 }
 
@@ -173,6 +186,7 @@ mod tests {
         max_open: 4,
         timeout: Duration::from_secs(1),
         rate: Some(RateLimit { per_second: 1, burst: 8 }),
+        in_all: RateLimit { per_second: 1, burst: 100 },
     };
 
     fn gate(open: usize) -> Gate {
@@ -209,5 +223,23 @@ mod tests {
         let real = verdicts(&gate, true, 5);
         assert_eq!(real[..4], [Verdict::Begin; 4]);
         assert_eq!(real[4], Verdict::Refuse);
+    }
+
+    #[tokio::test]
+    async fn all_networks_together_get_no_more_than_the_thread_can_spare() {
+        let gate = Gate::new(
+            GateLimits { in_all: RateLimit { per_second: 10, burst: 20 }, max_open: 5000, retry_above: 5000, ..LIMITS },
+            Clock::start(),
+        );
+        let begun = |proven: bool, at: u64| {
+            let networks = (0..1000u16).map(|network| {
+                let [high, low] = network.to_be_bytes();
+                SocketAddr::from(([10, high, low, 1], 4433))
+            });
+            networks.filter(|from| gate.verdict(*from, proven, Millis(at)) == Verdict::Begin).count()
+        };
+        assert_eq!(begun(false, 0), 10, "forged addresses get half of it");
+        assert_eq!(begun(true, 0), 10);
+        assert_eq!(begun(true, 1000), 10);
     }
 }

@@ -28,51 +28,59 @@ pub struct RateLimiter {
     buckets: Box<[Bucket]>,
 }
 
-/// Tokens are counted in thousandths, so that a millisecond adds `per_second` of them.
+/// One token bucket. Tokens are counted in thousandths, so that a millisecond adds `per_second` of them.
 #[derive(Clone, Copy)]
-struct Bucket {
+pub(super) struct Bucket {
     millitokens: u64,
     at: Millis,
 }
 
-impl RateLimiter {
-    /// All buckets full.
-    pub fn new(limit: RateLimit) -> Self {
-        let full = Bucket { millitokens: u64::from(limit.burst) * 1000, at: Millis(0) };
-        Self { limit, hasher: RandomState::new(), buckets: vec![full; BUCKETS].into_boxed_slice() }
+impl Bucket {
+    /// A full one.
+    pub(super) fn full(limit: RateLimit) -> Self {
+        Self { millitokens: u64::from(limit.burst) * 1000, at: Millis(0) }
     }
 
-    /// Takes a token for an attempt from an address that has been validated.
-    pub fn take(&mut self, from: IpAddr, now: Millis) -> bool {
-        self.take_above(from, now, 0)
-    }
-
-    /// Takes a token for an attempt whose address may be forged: only from the upper half of the bucket, so that whoever
-    /// forges a network's addresses cannot use up what its real users need.
-    pub fn take_unproven(&mut self, from: IpAddr, now: Millis) -> bool {
-        self.take_above(from, now, u64::from(self.limit.burst) * 500)
-    }
-
-    fn take_above(&mut self, from: IpAddr, now: Millis, floor: u64) -> bool {
-        let index = self.hasher.hash_one(network(from)) % BUCKETS as u64;
-        let full = u64::from(self.limit.burst) * 1000;
-        let bucket = &mut self.buckets[index as usize];
-        let elapsed = now.0.saturating_sub(bucket.at.0);
-        let earned = elapsed.saturating_mul(u64::from(self.limit.per_second));
-        bucket.millitokens = bucket.millitokens.saturating_add(earned).min(full);
-        bucket.at = now.max(bucket.at);
-        match bucket.millitokens.checked_sub(1000) {
+    /// Takes a token if afterwards at least `floor` thousandths of tokens are left.
+    fn take_above(&mut self, limit: RateLimit, now: Millis, floor: u64) -> bool {
+        let earned = now.0.saturating_sub(self.at.0).saturating_mul(u64::from(limit.per_second));
+        self.millitokens = self.millitokens.saturating_add(earned).min(u64::from(limit.burst) * 1000);
+        self.at = now.max(self.at);
+        match self.millitokens.checked_sub(1000) {
             Some(rest) if rest >= floor => {
-                bucket.millitokens = rest;
+                self.millitokens = rest;
                 true
             }
             _ => false,
         }
     }
+
+    /// Takes a token for an attempt. One whose address may be forged gets it only from the upper half of the bucket, so that
+    /// forged attempts cannot use up what real ones need.
+    pub(super) fn take(&mut self, limit: RateLimit, proven: bool, now: Millis) -> bool {
+        self.take_above(limit, now, if proven { 0 } else { u64::from(limit.burst) * 500 })
+    }
 }
 
+impl RateLimiter {
+    /// All buckets full.
+    pub fn new(limit: RateLimit) -> Self {
+        let buckets = vec![Bucket::full(limit); BUCKETS].into_boxed_slice();
+        Self { limit, hasher: RandomState::new(), buckets }
+    }
+
+    /// Takes a token of a network, see [`Bucket::take`].
+    pub fn take(&mut self, from: IpAddr, proven: bool, now: Millis) -> bool {
+        let index = self.hasher.hash_one(network(from)) % BUCKETS as u64;
+        self.buckets[index as usize].take(self.limit, proven, now)
+    }
+}
+
+/// A network as [`network`] cuts it.
+pub type Network = [u8; 7];
+
 /// The network that an address stands for: what one customer usually gets, and so cannot leave at will.
-fn network(address: IpAddr) -> [u8; 7] {
+pub fn network(address: IpAddr) -> Network {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
@@ -102,18 +110,18 @@ mod tests {
     #[test]
     fn a_network_gets_its_burst_and_then_its_rate() {
         let mut limiter = RateLimiter::new(LIMIT);
-        let burst = (0..100).filter(|n| limiter.take(v4(*n), Millis(5))).count();
+        let burst = (0..100).filter(|n| limiter.take(v4(*n), true, Millis(5))).count();
         assert_eq!(burst, 20);
-        assert!(!limiter.take(v4(0), Millis(104)));
-        assert!(limiter.take(v4(0), Millis(105)));
-        assert!(!limiter.take(v4(0), Millis(105)));
+        assert!(!limiter.take(v4(0), true, Millis(104)));
+        assert!(limiter.take(v4(0), true, Millis(105)));
+        assert!(!limiter.take(v4(0), true, Millis(105)));
     }
 
     #[test]
     fn forged_attempts_leave_half_for_real_ones() {
         let mut limiter = RateLimiter::new(LIMIT);
-        assert_eq!((0..100).filter(|_| limiter.take_unproven(v4(1), Millis(0))).count(), 10);
-        assert_eq!((0..100).filter(|_| limiter.take(v4(1), Millis(0))).count(), 10);
+        assert_eq!((0..100).filter(|_| limiter.take(v4(1), false, Millis(0))).count(), 10);
+        assert_eq!((0..100).filter(|_| limiter.take(v4(1), true, Millis(0))).count(), 10);
     }
 
     #[test]
@@ -134,10 +142,7 @@ mod tests {
             let (mut taken, mut latest) = (0u64, 0u64);
             for (at, proven) in steps {
                 latest = latest.max(at);
-                let took = match proven {
-                    true => limiter.take(v4(9), Millis(at)),
-                    false => limiter.take_unproven(v4(9), Millis(at)),
-                };
+                let took = limiter.take(v4(9), proven, Millis(at));
                 taken += u64::from(took);
                 prop_assert!(taken * 1000 <= 20_000 + latest * 10);
             }
@@ -148,9 +153,9 @@ mod tests {
         fn a_quiet_network_recovers(attempts in 0usize..200) {
             let mut limiter = RateLimiter::new(LIMIT);
             for _ in 0..attempts {
-                limiter.take(v4(9), Millis(0));
+                limiter.take(v4(9), true, Millis(0));
             }
-            prop_assert!(limiter.take(v4(9), Millis(100)));
+            prop_assert!(limiter.take(v4(9), true, Millis(100)));
         }
     }
 }

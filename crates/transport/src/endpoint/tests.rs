@@ -98,7 +98,13 @@ async fn half_open_handshakes_are_bounded_and_time_out_while_real_ones_get_in() 
     const RETRY_ABOVE: usize = 8;
     let ca = Ca::new("net");
     let listener = ca.listener("outer-1", &Peers::Anonymous, &Limits::PUBLIC);
-    let limits = GateLimits { retry_above: RETRY_ABOVE, max_open: 16, timeout: Duration::from_secs(1), rate: None };
+    let limits = GateLimits {
+        retry_above: RETRY_ABOVE,
+        max_open: 16,
+        timeout: Duration::from_secs(1),
+        rate: None,
+        ..GateLimits::default()
+    };
     let gate = Arc::new(Gate::new(limits, Clock::start()));
     let (accepted, mut connections) = tokio::sync::mpsc::unbounded_channel::<Connection>();
     let task = (gate.clone(), listener.clone());
