@@ -25,6 +25,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use axum::serve::Listener;
 use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::parts::Parts;
 use schleuse_transport::secret::Secret;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
@@ -44,34 +45,39 @@ pub(crate) struct Served {
 }
 
 /// Starts what is configured; it ends when the daemon drains.
-pub(crate) async fn serve(core: &Arc<Core>) -> Result<Served, AppError> {
+pub(crate) async fn serve(core: &Arc<Core>, parts: &mut Parts) -> Result<Served, AppError> {
     let mut served = Served::default();
     if let Some(socket) = &core.config.api.socket {
         let listener = bind_socket(&socket.path, socket.mode).await.map_err(|error| socket.path.blame(error))?;
         served.sockets.push(socket.path.to_path_buf());
-        spawn(core, listener, router(core));
+        let name = format!("the API at {}", socket.path.display());
+        parts.run(name, run(core, listener, router(core)));
     }
     if let Some(loopback) = &core.config.api.loopback {
         let (listener, token) = bind_loopback(loopback).await?;
         served.loopback = listener.local_addr().ok();
-        spawn(core, listener, guard::protect(router(core), token));
+        let name = format!("the API at {}", loopback.listen);
+        parts.run(name, run(core, listener, guard::protect(router(core), token)));
     }
     Ok(served)
 }
 
 /// Running requests may finish while the daemon drains, and are cut off when it must stop.
-fn spawn<L>(core: &Arc<Core>, listener: L, router: Router)
+fn run<L>(core: &Arc<Core>, listener: L, router: Router) -> impl Future<Output = Result<(), AppError>> + Send + use<L>
 where
     L: Listener,
     L::Addr: std::fmt::Debug,
 {
     let shutdown = core.shutdown.clone();
-    core.tasks.spawn(async move {
+    core.tasks.track_future(async move {
         let draining = shutdown.clone();
         let draining = async move { draining.draining().await };
         let serving = axum::serve(listener, router).with_graceful_shutdown(draining).into_future();
-        let _ = shutdown.unless_stopped(serving).await;
-    });
+        match shutdown.unless_stopped(serving).await {
+            Some(Err(error)) => Err(AppError::new(exit::FAILURE, error)),
+            _ => Ok(()),
+        }
+    })
 }
 
 fn router(core: &Arc<Core>) -> Router {

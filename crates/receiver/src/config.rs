@@ -104,6 +104,15 @@ pub struct ApiConfig {
     pub loopback: Option<Loopback>,
 }
 
+impl ApiConfig {
+    /// Wherever in the file it stands.
+    fn is_like(&self, other: &Self) -> bool {
+        let socket = |api: &Self| api.socket.as_ref().map(|socket| (socket.path.to_path_buf(), socket.mode));
+        let loopback = |api: &Self| api.loopback.as_ref().map(|it| (it.listen, it.token_file.to_path_buf()));
+        socket(self) == socket(other) && loopback(self) == loopback(other)
+    }
+}
+
 /// A Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixSocket {
@@ -176,6 +185,22 @@ impl Config {
             log: LogConfig::default(),
             demo: false,
         }
+    }
+
+    /// The fields in which `new` differs that cannot change while the daemon runs.
+    pub(crate) fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
+        let path = |file: &Option<NamedFile>| file.as_ref().map(|file| file.to_path_buf());
+        let same = [
+            ("office", self.office == new.office),
+            ("database", *self.database == *new.database),
+            ("key_encryption_key", path(&self.key_encryption_key) == path(&new.key_encryption_key)),
+            ("inner", self.inners == new.inners),
+            ("tickets", self.tickets == new.tickets),
+            ("limits", self.limits == new.limits),
+            ("api", self.api.is_like(&new.api)),
+            ("log", self.log == new.log),
+        ];
+        same.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
 
     /// Reads and checks a configuration file. Relative paths in it count from its own folder.

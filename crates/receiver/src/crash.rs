@@ -3,7 +3,7 @@
 //! `SCHLEUSE_CRASH_AT=<step>` makes the process abort, as `kill -9` would, when it reaches the step for the first
 //! time; `<step>#3` at the third time. `SCHLEUSE_HOLD_AT=<step>:<socket>` makes the step wait, as for a slow disk: it connects
 //! to the Unix socket, and goes on when the other side closes that connection. It holds a whole thread up, so it is meant
-//! for the writer's steps. Steps:
+//! for the writer's steps. `SCHLEUSE_PANIC_AT=<step>` makes the thread or task panic there. Steps:
 //!
 //! * `before-commit-<command>` and `after-commit-<command>` around the commit of a round that contains the command, of
 //!   `mint`, `begin`, `store`, `finish`, `discard`, `summarise`, `delete`, `end`, `sweep`, `meta`;
@@ -15,10 +15,11 @@ use std::sync::LazyLock;
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Aborts or waits here if the environment says so.
+/// Aborts, panics or waits here if the environment says so.
 #[cfg(debug_assertions)]
 pub(crate) fn point(when: &str, what: &str) {
     static CRASH: LazyLock<Option<Step>> = LazyLock::new(|| std::env::var("SCHLEUSE_CRASH_AT").ok().map(Step::parse));
+    static PANIC: LazyLock<Option<Step>> = LazyLock::new(|| std::env::var("SCHLEUSE_PANIC_AT").ok().map(Step::parse));
     static HOLD: LazyLock<Option<(Step, String)>> = LazyLock::new(|| {
         let wanted = std::env::var("SCHLEUSE_HOLD_AT").ok()?;
         let (step, socket) = wanted.split_once(':')?;
@@ -27,6 +28,7 @@ pub(crate) fn point(when: &str, what: &str) {
     if CRASH.as_ref().is_some_and(|step| step.is_reached(when, what)) {
         std::process::abort();
     }
+    assert!(!PANIC.as_ref().is_some_and(|step| step.is_reached(when, what)), "a panic that a test asked for");
     if let Some((_, socket)) = HOLD.as_ref().filter(|(step, _)| step.is_reached(when, what)) {
         hold(socket);
     }

@@ -63,8 +63,11 @@ pub struct Status {
     pub running: u64,
     /// Version of the directory.
     pub directory_version: u64,
-    /// Its last second; `None` if it has run out.
+    /// Its last second; `None` if it is not believed any more.
     pub directory_holds_until: Option<u64>,
+    /// What does not work, in one line; `None` if everything does.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 /// Most submissions of one page.
@@ -129,6 +132,7 @@ impl Core {
             running: self.leases.len() as u64,
             directory_version: directory.version(),
             directory_holds_until: self.members.at(now).map(|directory| directory.holds_until().0),
+            trouble: self.trouble(),
         })
     }
 

@@ -7,6 +7,7 @@ mod stream;
 mod writes;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ use schleuse_transport::endpoint::{self, Limits, StreamBudget};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::framed::{self, Frames};
 use schleuse_transport::net::{
-    Code, ConnectError, Connection, ConnectionError, Endpoint, RecvStream, SendStream, WriteError,
+    ClientConfig, Code, ConnectError, Connection, ConnectionError, Endpoint, RecvStream, SendStream, WriteError,
 };
 use schleuse_transport::relay::refusal_code;
-use schleuse_transport::tls::{self, Identity, Roots};
+use schleuse_transport::tls::{self, Fingerprint, Identity, Roots};
 use tokio::sync::Notify;
 
 pub(crate) use arrivals::Arrivals;
@@ -44,9 +45,13 @@ const CLOSED: Code = Code::NONE;
 /// What inner proxies may send us at a time: enough for the fastest disk, and little memory when the disk is slow.
 const LINK_LIMITS: Limits = Limits { connection_window: 4 * 1024 * 1024, max_streams: 1024, ..Limits::LINK };
 
+/// How links are dialled.
+pub(crate) fn client_config(roots: &Roots, identity: &Identity) -> Result<ClientConfig, AppError> {
+    Ok(endpoint::client_config(tls::link(roots, identity)?, &LINK_LIMITS))
+}
+
 /// The endpoint from which all links are dialled.
-pub(crate) fn dialler(roots: &Roots, identity: &Identity) -> Result<Endpoint, AppError> {
-    let config = endpoint::client_config(tls::link(roots, identity)?, &LINK_LIMITS);
+pub(crate) fn dialler(config: ClientConfig) -> Result<Endpoint, AppError> {
     // Both families where the machine has both.
     let any = |ip| SocketAddr::new(ip, 0);
     let endpoint = endpoint::dial_only(any(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), config.clone())
@@ -113,22 +118,23 @@ async fn dial(core: &Arc<Core>, endpoint: &Endpoint, inner: &InnerAddress) -> Re
 async fn dial_untimed(core: &Arc<Core>, endpoint: &Endpoint, inner: &InnerAddress) -> Result<Link, DialError> {
     let mut addresses = tokio::net::lookup_host(&inner.address).await.map_err(DialError::LookUp)?;
     let address = addresses.next().ok_or(DialError::NoAddress)?;
-    let connection = endpoint.connect(address, &tls::server_name(inner.id.as_str()))?.await?;
-    let pinned = tls::peer_fingerprint(&connection)
-        .is_some_and(|fingerprint| core.members.is_inner(&inner.id, &fingerprint, core.clock.unix()));
-    if !pinned {
+    let connection = endpoint.connect_with(core.client(), address, &tls::server_name(inner.id.as_str()))?.await?;
+    let pinned = |key: &Fingerprint| core.members.is_inner(&inner.id, key, core.clock.unix());
+    let Some(key) = tls::peer_fingerprint(&connection).filter(pinned) else {
         connection.close(CLOSED, b"");
         return Err(DialError::WrongKey);
-    }
+    };
     let (mut send, recv) = connection.open_bi().await?;
     framed::write_message(&mut send, FrameType::Control, &OfficeToInner::Hello(VERSION)).await?;
-    Ok(Link { core: Arc::clone(core), inner: inner.id, connection, send, frames: Frames::new(recv) })
+    Ok(Link { core: Arc::clone(core), inner: inner.id, key, connection, send, frames: Frames::new(recv) })
 }
 
 /// One connection to an inner proxy, with its control stream.
 struct Link {
     core: Arc<Core>,
     inner: MemberId,
+    /// Of the key that it has proved to hold.
+    key: Fingerprint,
     connection: Connection,
     send: SendStream,
     frames: Frames,
@@ -143,6 +149,8 @@ enum End {
     Drained,
     #[error("this daemon stops")]
     Stopping,
+    #[error("the directory has it, or its key, no longer")]
+    Removed,
     #[error("the inner proxy broke the protocol: {0}")]
     Protocol(String),
 }
@@ -156,7 +164,7 @@ impl Link {
         let end = self.converse(generation, control).await;
         self.core.routes.disconnected(self.inner, generation);
         match end {
-            End::Protocol(_) => self.connection.close(CLOSED, b""),
+            End::Protocol(_) | End::Removed => self.connection.close(CLOSED, b""),
             End::Stopping => {
                 let drain = framed::write_message(&mut self.send, FrameType::Control, &OfficeToInner::Drain);
                 let _ = self.core.shutdown.unless_stopped(drain).await;
@@ -180,8 +188,12 @@ impl Link {
         generation: u64,
         mut control: tokio::sync::mpsc::UnboundedReceiver<OfficeToInner>,
     ) -> End {
+        let members = Arc::clone(&self.core.members);
+        let (inner, key) = (self.inner, self.key);
+        let mut removed = pin!(members.removed(&inner, &key));
         loop {
             tokio::select! {
+                () = &mut removed => return End::Removed,
                 message = self.frames.next_message(FrameType::Control) => match message {
                     Ok(Some(InnerToOffice::Tokens { not_after, tokens })) => {
                         self.core.routes.tokens(self.inner, generation, not_after, tokens);

@@ -1,7 +1,8 @@
 //! Starting and stopping the whole.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use schleuse_directory::Role;
 use schleuse_protocol::wire::name::MemberId;
@@ -10,15 +11,18 @@ use schleuse_seal::{Office, SigningKey, system_rng};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::config::named;
 use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::listeners;
 use schleuse_transport::net::{Code, Endpoint};
+use schleuse_transport::parts::Parts;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::shutdown::Shutdown;
+use schleuse_transport::supervise;
 use schleuse_transport::tls::{Identity, Roots};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use crate::config::{Config, InnerAddress};
 use crate::content::{Content, ContentError};
 use crate::core::Core;
 use crate::inbox::{Page, Status, Submission};
@@ -42,6 +46,8 @@ pub struct Receiver;
 pub struct Handle {
     core: Arc<Core>,
     endpoint: Endpoint,
+    /// What must run until the daemon drains.
+    parts: tokio::sync::Mutex<Parts>,
     /// Keeps a second daemon off the database; free when this process ends, however it ends.
     _lock: std::fs::File,
     sockets: Vec<PathBuf>,
@@ -96,12 +102,19 @@ impl Loaded {
                 config.identity.signing_key.display()
             ));
         }
-        for inner in &config.inners {
-            if directory.member(&inner.id).is_none_or(|member| member.role != Role::Inner) {
-                return wrong(format!("{} is not an inner proxy in the directory: correct [[inner]]", inner.id));
-            }
+        let known =
+            |inner: &&InnerAddress| directory.member(&inner.id).is_some_and(|member| member.role == Role::Inner);
+        let strangers: Vec<_> = config.inners.iter().filter(|inner| !known(inner)).collect();
+        for inner in &strangers {
+            tracing::warn!(inner = %inner.id, "it is not an inner proxy in the directory and is not dialled: correct [[inner]]");
         }
-        Ok(())
+        match strangers.first() {
+            // The others still serve: a directory that takes one proxy away must not take the office away.
+            Some(inner) if strangers.len() == config.inners.len() => {
+                wrong(format!("{} is not an inner proxy in the directory: correct [[inner]]", inner.id))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -140,7 +153,8 @@ impl Receiver {
         loaded.vault.check(&store).await.map_err(|error| config.database.blame(error))?;
         let members = load_members(&config, &store, clock).await?;
         loaded.check_membership(&config, &members)?;
-        let endpoint = link::dialler(&loaded.roots, &loaded.identity)?;
+        let client = link::client_config(&loaded.roots, &loaded.identity)?;
+        let endpoint = link::dialler(client.clone())?;
         let inners = config.inners.clone();
         let max_streams = config.limits.max_streams as usize;
         let core = Arc::new(Core {
@@ -148,6 +162,8 @@ impl Receiver {
             store,
             vault: loaded.vault,
             members: Arc::new(members),
+            client: RwLock::new(client),
+            signing_key: loaded.signing_key.public(),
             seal: Arc::new(Office::new(loaded.signing_key, system_rng())),
             routes: Routes::new(clock, inners.iter().map(|inner| (inner.id, inner.address.clone()))),
             leases: Arc::default(),
@@ -159,13 +175,25 @@ impl Receiver {
             tasks: TaskTracker::new(),
             config,
         });
-        let served = api::serve(&core).await?;
-        core.tasks.spawn(findings::run(Arc::clone(&core)));
-        core.tasks.spawn(upkeep::run(Arc::clone(&core)));
+        let mut parts = Parts::new();
+        let served = api::serve(&core, &mut parts).await?;
+        let mut run = |name: &str, part: Pin<Box<dyn Future<Output = ()> + Send>>| {
+            let part = core.tasks.track_future(part);
+            parts.run(name, async move {
+                part.await;
+                Ok(())
+            });
+        };
+        run("looking into submissions", Box::pin(findings::run(Arc::clone(&core))));
+        run("ending tickets", Box::pin(upkeep::run(Arc::clone(&core))));
         for inner in inners {
-            core.tasks.spawn(link::keep(Arc::clone(&core), endpoint.clone(), inner));
+            let name = format!("the link to {}", inner.id);
+            run(&name, Box::pin(link::keep(Arc::clone(&core), endpoint.clone(), inner)));
         }
-        Ok(Handle { core, endpoint, _lock: lock, sockets: served.sockets, api: served.loopback })
+        parts.run("the store's threads", stopped(Arc::clone(&core)));
+        parts.run("the socket that dials inner proxies", listeners::until_gone(endpoint.clone()));
+        let parts = tokio::sync::Mutex::new(parts);
+        Ok(Handle { core, endpoint, parts, _lock: lock, sockets: served.sockets, api: served.loopback })
     }
 }
 
@@ -270,14 +298,45 @@ impl Handle {
         self.api
     }
 
-    /// Reads the directory again, as SIGHUP does. On an error the old one stays in use.
+    /// Takes over what can change while the daemon runs: certificate, key, CA, directory, root keys. Links to inner proxies that
+    /// are no longer in the directory are closed. Returns the version of the directory.
     ///
     /// # Errors
-    /// The new file is not acceptable.
-    pub async fn reload_directory(&self) -> Result<u64, AppError> {
-        let directory = self.core.members.reload(self.core.clock.unix())?;
+    /// Something else of the configuration has changed, or a file is not acceptable; then what held before holds on.
+    pub async fn reload(&self, config: &Config) -> Result<u64, AppError> {
+        supervise::refuse_fixed(&self.core.config.fixed_changes(config))?;
+        let loaded = Loaded::load(config)?;
+        if loaded.signing_key.public() != self.core.signing_key {
+            supervise::refuse_fixed(&["signing_key"])?;
+        }
+        let members = Members::load(&config.directory, self.core.clock.unix(), None)?;
+        loaded.check_membership(config, &members)?;
+        let client = link::client_config(&loaded.roots, &loaded.identity)?;
+        let directory = self.core.members.replace(members)?;
+        *self.core.client.write().unwrap_or_else(PoisonError::into_inner) = client;
         remember_version(&self.core.store, directory.version()).await?;
         Ok(directory.version())
+    }
+
+    /// [`reload`](Self::reload) from the same files.
+    ///
+    /// # Errors
+    /// As [`reload`](Self::reload).
+    pub async fn reload_directory(&self) -> Result<u64, AppError> {
+        self.reload(&self.core.config).await
+    }
+
+    /// Waits until the daemon drains. A part that ends before is what makes it drain, and is the error.
+    ///
+    /// # Errors
+    /// The name of that part, and how it ended.
+    pub async fn until_drain(&self) -> Result<(), AppError> {
+        self.parts.lock().await.until_drain(&self.core.shutdown).await
+    }
+
+    /// What an operator is to know at a glance, in one line: first of all what does not work.
+    pub fn summary(&self) -> String {
+        self.core.summary()
     }
 
     /// The signal that drains and stops the daemon.
@@ -287,6 +346,11 @@ impl Handle {
 
     /// Takes nothing new, lets running uploads finish within the configured time, closes links and database.
     pub async fn shutdown(self) {
+        self.finish().await;
+    }
+
+    /// As [`shutdown`](Self::shutdown), for whoever only borrows it.
+    pub(crate) async fn finish(&self) {
         self.core.shutdown.drain();
         let in_time = self.core.shutdown.finish(&self.core.tasks, self.core.config.limits.drain).await;
         if !in_time {
@@ -299,6 +363,12 @@ impl Handle {
             let _ = std::fs::remove_file(socket);
         }
     }
+}
+
+/// A store without its threads answers nobody.
+async fn stopped(core: Arc<Core>) -> Result<(), AppError> {
+    let thread = core.store.stopped().await;
+    Err(AppError::new(exit::FAILURE, format_args!("{thread} has ended; the lines above may say why")))
 }
 
 async fn load_members(config: &Config, store: &Store, clock: Clock) -> Result<Members, AppError> {

@@ -39,7 +39,7 @@ use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use command::{Command, Outcome};
@@ -63,6 +63,8 @@ const ENDED: i64 = 2;
 pub struct Store {
     handles: Mutex<Option<Handles>>,
     running: tokio::sync::Mutex<Option<Running>>,
+    /// The name of a thread that has ended, by itself or because it was asked to.
+    stopped: Stopped,
     path: PathBuf,
 }
 
@@ -80,12 +82,25 @@ struct Running {
     post: JoinHandle<()>,
 }
 
+/// The name of a thread that has ended.
+type Stopped = watch::Sender<Option<&'static str>>;
 /// Completes (with an error) when a thread has ended.
 type Ended = oneshot::Receiver<()>;
 
-fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Ended> {
+/// Tells of a thread's end when it is dropped, also by a panic.
+struct Stopping(&'static str, Stopped);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.1.send_replace(Some(self.0));
+    }
+}
+
+fn thread(name: &'static str, stopped: Stopped, work: impl FnOnce() + Send + 'static) -> std::io::Result<Ended> {
     let (running, ended) = oneshot::channel();
+    let stopping = Stopping(name, stopped);
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _stopping = stopping;
         work();
         drop::<oneshot::Sender<()>>(running);
     })?;
@@ -104,13 +119,25 @@ impl Store {
             tokio::task::spawn_blocking(move || connect(&opening)).await.unwrap_or(Err(StoreError::Stopped))?;
         let (post, delivering) = Post::start();
         let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
-        let (reader, read_to_end) = Reader::start(reading, post.clone()).map_err(|error| failed(error.to_string()))?;
-        let (queue, written) = writer::start(engine, writing, post).map_err(|error| failed(error.to_string()))?;
+        let stopped = Stopped::new(None);
+        let reader = Reader::start(reading, post.clone(), stopped.clone());
+        let (reader, read_to_end) = reader.map_err(|error| failed(error.to_string()))?;
+        let writer = writer::start(engine, writing, post, stopped.clone());
+        let (queue, written) = writer.map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             handles: Mutex::new(Some(Handles { queue, reader })),
             running: tokio::sync::Mutex::new(Some(Running { threads: [read_to_end, written], post: delivering })),
+            stopped,
             path: path.to_owned(),
         })
+    }
+
+    /// Completes with the name of the first thread that ends.
+    pub async fn stopped(&self) -> &'static str {
+        let mut stopped = self.stopped.subscribe();
+        // Fails only when the sender is gone, and it is in `self`.
+        let name = stopped.wait_for(Option::is_some).await.ok().and_then(|name| *name);
+        name.unwrap_or("store")
     }
 
     /// The database file.

@@ -26,6 +26,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         if core.shutdown.unless_draining(wake).await.is_none() {
             return;
         }
+        core.members.look(core.clock.unix());
         core.routes.refill();
         match once(&core).await {
             Ok(()) => failing = false,

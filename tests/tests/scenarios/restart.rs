@@ -135,7 +135,7 @@ fn an_inner_proxy_reads_the_directory_again_on_sighup() {
     let network = Network::of(1, 1, 1, 1).start();
     let inner = &network.inner(0).daemon;
     inner.signal(Signal::HUP);
-    until_true("it says so", SOON, || inner.log().contains("version=1"));
+    until_true("it says so", SOON, || inner.log().contains("directory of version 1"));
     network.send(0, &network.office(0).mint(&[]), "still there").unwrap();
 }
 
@@ -161,13 +161,13 @@ fn a_receiver_reads_the_directory_again_on_sighup() {
         let barred = directory.members.iter_mut().find(|member| member.id.as_str() == BARRED).unwrap();
         barred.groups = vec![SENDERS.parse().unwrap()];
     });
-    hang_up("directory reloaded", 1);
+    hang_up("directory of version 2", 1);
     send(&ticket, "after").unwrap();
 
     fs::write(network.root().join("directory.json"), "{}").unwrap();
-    hang_up("the old one stays in use", 1);
+    hang_up("what held before holds on", 1);
     network.publish(|_| {});
-    hang_up("the old one stays in use", 2);
+    hang_up("what held before holds on", 2);
     send(&office.mint(&[]), "still permitted").unwrap();
     assert_eq!(office.status().unwrap()["directory_version"], 2);
     assert_eq!(office.inbox().len(), 2);

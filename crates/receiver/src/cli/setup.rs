@@ -1,40 +1,49 @@
 //! Commands of the administrator: run, init, check.
 
 use schleuse_transport::exit::{self, AppError};
+use schleuse_transport::supervise::{Daemon, supervise};
 use schleuse_transport::telemetry;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::Voice;
 use super::args::ConfigPlace;
 use crate::config::Config;
 use crate::keys::{Vault, create_key_file, key_file};
-use crate::receiver::{self, Receiver, lock_database, open_store};
+use crate::receiver::{self, Handle, Receiver, lock_database, open_store};
 use crate::texts::Text;
 
 /// The daemon: until a signal.
 pub(super) async fn run(place: &ConfigPlace) -> Result<(), AppError> {
     let config = Config::load(&place.config)?;
     telemetry::init(config.log.format, &config.log.level);
-    let mut hangup =
-        signal(SignalKind::hangup()).map_err(|error| AppError::new(exit::FAILURE, format!("no signals: {error}")))?;
     let handle = Receiver::start(config).await?;
     tracing::info!(office = %handle.office(), version = env!("CARGO_PKG_VERSION"), "started");
-    let signals = handle.signal().clone();
-    let on_signals = tokio::spawn(async move { signals.on_signals().await });
-    loop {
-        tokio::select! {
-            () = handle.signal().draining() => break,
-            Some(()) = hangup.recv() => match handle.reload_directory().await {
-                Ok(version) => tracing::info!(version, "directory reloaded"),
-                Err(error) => tracing::error!("the directory was not reloaded, the old one stays in use: {error}"),
-            },
-        }
-    }
-    handle.shutdown().await;
-    on_signals.abort();
+    let shutdown = handle.signal().clone();
+    let ended = async {
+        let drained = handle.until_drain().await;
+        handle.finish().await;
+        drained
+    };
+    // One thread runs everything here, this as well: it is its own pulse.
+    supervise(&Running { handle: &handle, place }, &shutdown, None, ended).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+struct Running<'a> {
+    handle: &'a Handle,
+    place: &'a ConfigPlace,
+}
+
+impl Daemon for Running<'_> {
+    async fn reload(&self) -> Result<String, AppError> {
+        let version = self.handle.reload(&Config::load(&self.place.config)?).await?;
+        Ok(format!("certificate, CA, root keys, directory of version {version}"))
+    }
+
+    fn status(&self) -> String {
+        self.handle.summary()
+    }
 }
 
 /// Makes what is not there yet.

@@ -121,6 +121,9 @@ pub(super) fn status(status: &Status, language: Language) -> String {
         text.push_str(&line);
         text.push('\n');
     }
+    if let Some(trouble) = &status.trouble {
+        text.push_str(&format!("! {}\n", escape(trouble)));
+    }
     text
 }
 

@@ -4,9 +4,9 @@
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Ended;
 use super::error::StoreError;
 use super::post::{Delivery, Post};
+use super::{Ended, Stopped};
 
 /// Most queries that are answered at once: a bound for the memory of their answers.
 const MAX_ROUND: usize = 32;
@@ -23,9 +23,9 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Starts the thread. It stops, and closes its connection, when every handle is dropped.
-    pub(super) fn start(connection: Connection, post: Post) -> std::io::Result<(Self, Ended)> {
+    pub(super) fn start(connection: Connection, post: Post, stopped: Stopped) -> std::io::Result<(Self, Ended)> {
         let (queries, queued) = mpsc::channel(QUEUE);
-        let ended = super::thread("store-reader", move || run(&connection, queued, &post))?;
+        let ended = super::thread("store-reader", stopped, move || run(&connection, queued, &post))?;
         Ok((Self { queries }, ended))
     }
 

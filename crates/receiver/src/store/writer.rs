@@ -14,12 +14,12 @@ use rusqlite::Connection;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Ended;
 use super::apply::{Session, apply};
 use super::command::Outcome;
 use super::engine::Engine;
 use super::error::{StoreError, describe};
 use super::post::{Delivery, Post};
+use super::{Ended, Stopped};
 use crate::crash;
 use cut::Cut;
 pub use queue::Company;
@@ -39,11 +39,16 @@ pub type Answers = Vec<Result<Outcome, StoreError>>;
 pub type Answer = oneshot::Receiver<Answers>;
 
 /// Starts the thread. It stops, and closes its connection, when every handle is dropped.
-pub(super) fn start(engine: Engine, connection: Connection, post: Post) -> Result<(Queue, Ended), StoreError> {
+pub(super) fn start(
+    engine: Engine,
+    connection: Connection,
+    post: Post,
+    stopped: Stopped,
+) -> Result<(Queue, Ended), StoreError> {
     let (batches, queued) = mpsc::unbounded_channel();
     let commits = Arc::new(AtomicU64::new(0));
     let writer = Writer::new(engine, connection, post, Arc::clone(&commits))?;
-    let ended = super::thread("store-writer", move || writer.run(queued))
+    let ended = super::thread("store-writer", stopped, move || writer.run(queued))
         .map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
     Ok((Queue::new(batches, commits), ended))
 }
