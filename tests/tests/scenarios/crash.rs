@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 
 use schleuse_client::{Client, Content, Receipt, SendError, Ticket, verify_receipt};
 use schleuse_tests::background::Running;
-use schleuse_tests::network::{Network, Proxy};
+use schleuse_tests::network::Network;
 use schleuse_tests::office::Office;
 use schleuse_tests::wait::{SOON, quickly, until_true};
 use schleuse_transport::clock::Clock;
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
 const CRASH: &str = "SCHLEUSE_CRASH_AT";
+/// The one step behind which the sender has its receipt.
+const AFTER_RECEIPT: &str = "after-receipt-sent";
 
 /// Three segments, so that there is a middle.
 fn content() -> Vec<u8> {
@@ -85,12 +88,13 @@ fn survives(network: &Network, office: &Office, step: &str, same_process: bool) 
         recover(office);
         sending.wait()
     } else {
-        if sending.is_finished() {
-            // Then it must be there, whatever happened behind it.
+        if step == AFTER_RECEIPT {
+            // The sender has it, whatever happened behind it.
             let receipt = sending.wait().unwrap();
             recover(office);
             assert_there_once(network, office, &ticket, &receipt);
         } else {
+            assert!(!sending.is_finished(), "{step}: an end without a receipt");
             sending.abort();
             recover(office);
         }
@@ -113,7 +117,7 @@ fn while_segments_are_stored() {
 
 #[test]
 fn around_the_receipt() {
-    sending_survives(&["before-commit-finish", "after-commit-finish", "before-receipt", "after-receipt-sent"]);
+    sending_survives(&["before-commit-finish", "after-commit-finish", "before-receipt", AFTER_RECEIPT]);
 }
 
 #[test]
@@ -261,30 +265,69 @@ fn while_the_first_start_remembers_key_and_directory() {
     }
 }
 
+/// A content that comes in parts, each when the test lets it: so an upload is under way as long as the test likes.
+struct Parts {
+    whole: Vec<u8>,
+    next: tokio::sync::mpsc::UnboundedSender<()>,
+    sending: Running<Result<Receipt, SendError>>,
+}
+
+impl Parts {
+    /// Begins to send; the first part is on its way.
+    fn begin(network: &Network, ticket: &Ticket, length: u32, parts: usize) -> Self {
+        let whole: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
+        let (mut writer, reader) = tokio::io::duplex(1 << 16);
+        let (next, mut wanted) = tokio::sync::mpsc::unbounded_channel();
+        let content = whole.clone();
+        let writing = network.background().begin(async move {
+            for part in content.chunks(content.len().div_ceil(parts)) {
+                writer.write_all(part).await.unwrap();
+                wanted.recv().await;
+            }
+        });
+        drop(writing);
+        let sending = begin(network, &network.client(0), ticket, Content::reader(reader));
+        Self { whole, next, sending }
+    }
+
+    /// Waits until the upload is under way, which no answer has ended.
+    fn wait_under_way(&self, office: &Office) {
+        until_true("segments are being stored", SOON, || {
+            office.status().is_some_and(|status| status["store"]["incoming"] == 1 && status["running"] == 1)
+        });
+        assert!(!self.sending.is_finished(), "it ended before its content was whole");
+    }
+
+    fn go_on(&self) {
+        self.next.send(()).unwrap();
+    }
+
+    /// Nothing is lost and nothing is twice.
+    fn end(self, network: &Network, office: &Office, ticket: &Ticket) {
+        drop(self.next);
+        let receipt = self.sending.wait().unwrap();
+        assert_eq!(office.inbox().len(), 1);
+        assert!(office.read(ticket).unwrap() == self.whole);
+        verify_receipt(&receipt, ticket, &network.directory()).unwrap();
+    }
+}
+
 /// At no named step, but whenever it happens, again and again during one upload.
 #[test]
 fn at_any_time_during_a_larger_upload() {
+    const KILLS: usize = 5;
     let network = Network::of(1, 1, 1, 1).start();
     let office = network.office(0);
     let ticket = office.mint(&[]);
-    let large: Vec<u8> = (0..20_000_000u32).map(|at| (at % 253) as u8).collect();
-    let sending = begin(&network, &network.client(0), &ticket, large.clone());
-    let mut kills = 0;
-    while !sending.is_finished() && kills < 5 {
-        until_true("segments are being stored", SOON, || {
-            let incoming = office.status().is_some_and(|status| status["store"]["incoming"] == 1);
-            incoming || sending.is_finished()
-        });
+    let upload = Parts::begin(&network, &ticket, 20_000_000, KILLS + 1);
+    for _ in 0..KILLS {
+        upload.wait_under_way(office);
         office.daemon().kill();
         office.daemon().start();
         office.wait_ready(1);
-        kills += 1;
+        upload.go_on();
     }
-    println!("killed {kills} times");
-    let receipt = sending.wait().unwrap();
-    assert_eq!(office.inbox().len(), 1);
-    assert!(office.read(&ticket).unwrap() == large);
-    verify_receipt(&receipt, &ticket, &network.directory()).unwrap();
+    upload.end(&network, office, &ticket);
 }
 
 /// Every proxy is killed once during one upload, and comes back.
@@ -293,25 +336,18 @@ fn proxies_that_are_killed_while_they_carry() {
     let network = Network::of(2, 2, 1, 1).start();
     let office = network.office(0);
     let ticket = office.mint(&[]);
-    let large: Vec<u8> = (0..40_000_000u32).map(|at| (at % 253) as u8).collect();
-    let sending = begin(&network, &network.client(0), &ticket, large.clone());
-    let kill = |proxy: &Proxy| {
+    let proxies = [network.inner(0), network.outer(0), network.inner(1), network.outer(1)];
+    let upload = Parts::begin(&network, &ticket, 40_000_000, proxies.len() + 1);
+    for proxy in proxies {
+        upload.wait_under_way(office);
         proxy.daemon.kill();
         std::thread::yield_now();
         proxy.daemon.start();
-    };
-    for proxy in [network.inner(0), network.outer(0), network.inner(1), network.outer(1)] {
-        until_true("it is under way", SOON, || {
-            office.status().is_some_and(|status| status["running"] == 1) || sending.is_finished()
-        });
-        kill(proxy);
         // The others go on meanwhile; the next is killed when the upload has found another way.
         network.wait_ready();
+        upload.go_on();
     }
-    let receipt = sending.wait().unwrap();
-    assert_eq!(office.inbox().len(), 1);
-    assert!(office.read(&ticket).unwrap() == large);
-    verify_receipt(&receipt, &ticket, &network.directory()).unwrap();
+    upload.end(&network, office, &ticket);
     network.send(0, &office.mint(&[]), "after all that").unwrap();
 }
 

@@ -134,7 +134,24 @@ fn everything_can_be_done_from_the_command_line() {
     let id = receipt.wire().body().ticket.to_string();
     assert!(text(&receiver(&["inbox"]).stdout).contains(&id));
     assert_eq!(receiver(&["read", &id]).stdout, list);
+    let proof = root.join("proof");
+    receiver(&["prove", &id, "--output", proof.to_str().unwrap()]);
     receiver(&["delete", &id]);
+    // With the submission and all keys gone, anybody can still see who sent it.
+    let proved = schleuse(&[
+        "receipt",
+        "prove",
+        "proof",
+        "--ticket",
+        "ticket",
+        "--content",
+        "guests.json",
+        "--directory",
+        "directory.json",
+        "--root-keys",
+        "root-keys.toml",
+    ]);
+    assert!(text(&proved.stdout).contains("signed by vendor-1"), "{proved:?}");
     assert!(!text(&receiver(&["inbox"]).stdout).contains(&id));
     assert!(office.inbox().is_empty());
 }

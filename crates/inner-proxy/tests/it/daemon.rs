@@ -7,8 +7,9 @@ use schleuse_inner_proxy::{Ending, start};
 use schleuse_protocol::wire::hop::{InnerToOffice, InnerToOuter};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::exit;
+use schleuse_transport::net::ConnectionError;
 
-use crate::peers::{deliver, soon};
+use crate::peers::{deliver, refusal, soon};
 use crate::process::{complaint, run, version_with_help};
 use crate::support::{Members, Network, Office, Outer};
 
@@ -26,7 +27,8 @@ async fn a_drain_is_told_to_all_peers_and_lets_running_streams_finish() {
     assert_eq!(network.office.0.hear::<InnerToOffice>().await, InnerToOffice::Drain);
     assert_eq!(network.outer.refused(&open).await, StreamRefusal::Unavailable);
     assert_eq!(network.record().await.ending, Ending::Unavailable);
-    assert!(crate::support::connect(&network.members.pki, "ga-bonn", network.address()).await.is_err());
+    let full = crate::support::connect(&network.members.pki, "ga-bonn", network.address()).await.err().unwrap();
+    assert_eq!(full, ConnectionError::Refused);
 
     send.write_all(b"after").await.unwrap();
     deliver((send, recv), (reply, carried), b"before after").await;
@@ -42,8 +44,8 @@ async fn a_stop_breaks_what_runs() {
     let (_send, mut recv) = network.outer.stream(&open, b"").await;
     let (_, _reply, mut carried) = network.office.stream().await;
     network.inner.stop();
-    assert!(soon(recv.read_to_end(1)).await.is_err());
-    assert!(soon(carried.read_to_end(1)).await.is_err());
+    assert_eq!(refusal(&mut recv).await, StreamRefusal::Unavailable);
+    assert_eq!(refusal(&mut carried).await, StreamRefusal::Unavailable);
     assert_eq!(network.record().await.ending, Ending::Broken);
     soon(network.inner.finished()).await.unwrap();
 }

@@ -10,6 +10,9 @@ use crate::peers::{deliver, refusal, soon, stream};
 use crate::pki::Pki;
 use crate::support::{FakeInner, Network, configure, connect};
 
+/// The TLS alert for a certificate of a CA that is not trusted (RFC 8446, 6.2).
+const UNKNOWN_CA: u8 = 48;
+
 #[tokio::test]
 async fn an_inner_proxy_that_was_never_reached_is_unavailable_and_not_refused() {
     let pki = Pki::new();
@@ -60,7 +63,8 @@ async fn a_certificate_of_another_ca_is_no_link() {
     let stranger = FakeInner::at(&other, "inner-1", address);
     let _outer = start(Config::load(&config).unwrap(), None).unwrap();
     let incoming = soon(stranger.incoming()).await;
-    assert!(soon(async { incoming.await }).await.is_err());
+    let refused = soon(async { incoming.await }).await.err().unwrap();
+    assert!(matches!(refused, ConnectionError::Tls { alert: UNKNOWN_CA, .. }), "{refused}");
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::net::{Connection, ConnectionError, RecvStream, SendStream};
 
-use crate::peers::{carry_100_mib, deliver, soon, stream};
+use crate::peers::{carry_100_mib, deliver, refusal, soon, stream};
 use crate::pki::Pki;
 use crate::process::{Daemon, free_address};
 use crate::support::{FakeInner, FakeLink, configure, try_connect};
@@ -39,7 +40,7 @@ async fn carried(whole: &Whole) -> (Connection, (SendStream, RecvStream), (SendS
         let (send, mut recv) = stream(&sender, &whole.inner.open(), b"").await;
         tokio::select! {
             (_, reply, carried) = whole.link.stream() => return (sender, (send, recv), (reply, carried)),
-            refused = recv.read_chunk(1) => assert!(refused.is_err()),
+            refused = refusal(&mut recv) => assert_eq!(refused, StreamRefusal::Unavailable),
         }
     }
 }
