@@ -15,7 +15,7 @@ pub enum DirectoryError {
         /// Its length.
         length: usize,
     },
-    /// Not in its format, a field that does not exist, comes twice or is missing, or a value that is none.
+    /// Not in its format: an unknown, duplicate or missing field, or an invalid value.
     #[error("line {line}: {what}")]
     Syntax {
         /// Counted from 1.
@@ -68,7 +68,7 @@ pub enum DirectoryError {
         /// The lowest that is accepted.
         minimum: u64,
     },
-    /// Its time is over.
+    /// It has expired.
     #[error("expired at {}: fetch the current file", written(*.0))]
     Expired(UnixSeconds),
     /// Issued in the future.

@@ -90,10 +90,10 @@ pub struct Member {
     /// `host:port`. An outer proxy has at least one, because senders find it here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
-    /// First second of its membership; since ever, if absent.
+    /// First second of its membership; if absent, there is no such limit.
     #[serde(default, with = "text::optional_time", skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<UnixSeconds>,
-    /// Last second of its membership; as long as the directory, if absent.
+    /// Last second of its membership; if absent, it lasts as long as the directory.
     #[serde(default, with = "text::optional_time", skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<UnixSeconds>,
 }

@@ -27,7 +27,7 @@ impl RootKeys {
     /// Reads TOML or JSON: `threshold = 2` and `keys = ["hex", …]`.
     ///
     /// # Errors
-    /// Neither of them, or as [`new`](Self::new).
+    /// The text is neither of them, or as [`new`](Self::new).
     pub fn parse(text: &str) -> Result<Self, DirectoryError> {
         parse::either::<Self>(text)?.checked()
     }
@@ -35,7 +35,7 @@ impl RootKeys {
     /// The form that [`parse`](Self::parse) reads.
     ///
     /// # Errors
-    /// None that is known; the writer's type demands it.
+    /// None is known; the writer's type requires it.
     pub fn to_toml(&self) -> Result<String, DirectoryError> {
         toml::to_string_pretty(self).map_err(|error| DirectoryError::Unwritable(error.to_string()))
     }

@@ -83,7 +83,7 @@ fn permissions_by_member_group_and_star() {
 }
 
 #[test]
-fn members_begin_and_end() {
+fn members_join_and_leave() {
     let march = UnixSeconds(1_803_859_200);
     let june_end = UnixSeconds(1_814_399_999);
     let is_member = |id: &str, time| verified_at(time).member(&id.parse().unwrap()).is_some();
@@ -204,7 +204,7 @@ fn root_keys_are_read_from_toml_and_json() {
 }
 
 #[test]
-fn senseless_root_keys_are_refused() {
+fn root_keys_that_make_no_sense_are_refused() {
     let key = "11".repeat(32);
     let cases = [
         (format!("threshold = 0\nkeys = [\"{key}\"]"), "must be 1 to 1"),

@@ -13,7 +13,7 @@ fn verify(bytes: &[u8], threshold: usize, roots: &[u8]) -> Result<u64, Directory
 }
 
 #[test]
-fn enough_of_the_pinned_keys_make_it_valid() {
+fn a_threshold_of_the_pinned_keys_makes_it_valid() {
     let bytes = file(&directory(), &[1, 3]);
     assert_eq!(verify(&bytes, 2, &[1, 2, 3]), Ok(7));
     assert_eq!(verify(&bytes, 1, &[3]), Ok(7));

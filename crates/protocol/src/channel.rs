@@ -1,4 +1,4 @@
-//! What the machines need of cryptography, as traits. `schleuse-seal` implements them; this crate computes nothing.
+//! The cryptography that the machines need, as traits. `schleuse-seal` implements them; this crate computes nothing.
 //!
 //! [`SenderChannel`] and [`OfficeChannel`] are the two ends of one sealed connection, [`OfficeSeal`] is the office's
 //! side before a connection is there.
@@ -13,7 +13,7 @@ use crate::wire::receipt::{Receipt, ReceiptBody};
 use crate::wire::reply::Reply;
 use crate::wire::ticket::Ticket;
 
-/// Why a channel did not do what was asked of it. Nothing of it is told outside.
+/// Why a channel refused. None of this is told to the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
     /// These are not the bytes that the other end sealed for this place: damaged or forged on the way, or sealed under
@@ -96,7 +96,7 @@ pub trait OfficeChannel {
     fn seal_reply(&mut self, reply: &Reply) -> Vec<u8>;
 }
 
-/// What an authentic hello gives.
+/// What opening an authentic hello yields.
 #[derive(Debug)]
 pub struct OpenedHello<C, K> {
     /// What the sender declared.

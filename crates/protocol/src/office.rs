@@ -9,8 +9,8 @@
 //!                                                       └→ Done                  receipt again, or sealed refusal
 //! ```
 //!
-//! Two kinds of "no": whoever has not shown an authentic hello gets a reset that tells nothing; the holder of the ticket
-//! gets a sealed refusal with its reason.
+//! There are two kinds of refusal: a peer that has not shown an authentic hello gets a reset that tells it nothing; the
+//! holder of the ticket gets a sealed refusal with its reason.
 
 mod action;
 mod claim;
@@ -70,7 +70,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         self.state.takes_frames() && !self.input.has_ended()
     }
 
-    /// Bytes of the stream, in order, cut anyhow.
+    /// Bytes of the stream, in order, split at arbitrary boundaries.
     pub fn handle_data(&mut self, bytes: &[u8], now: Now) {
         if self.is_done() || bytes.is_empty() || self.input.has_ended() {
             return;
@@ -87,16 +87,17 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         self.advance(now);
     }
 
-    /// The stream was reset or its connection is gone. What is stored stays, for a resume; what has no final frame is
-    /// handed over to nobody.
+    /// The stream was reset or its connection is gone. Stored segments stay for a resume; an upload
+    /// without its final frame is never handed over.
     pub fn handle_lost(&mut self, _now: Now) {
-        // A content whose final frame is verified is completed without its sender: it can ask for the receipt again.
+        // Once the final frame is verified the submission is completed even without its sender, which can ask for the
+        // receipt again.
         self.state = State::Done;
         self.actions.retain(|action| action.outlives_stream());
     }
 
-    /// Another stream took the ticket over. Writes that the shell has not taken yet are dropped: the other stream begins
-    /// where the store is.
+    /// Another stream took the ticket over. Writes that the shell has not taken yet are dropped: the other stream starts
+    /// from what the store has.
     pub fn handle_superseded(&mut self, _now: Now) {
         if !self.is_done() {
             self.actions.clear();
@@ -208,12 +209,12 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         }
     }
 
-    /// Goes on with what is pending.
+    /// Continues with the pending bytes.
     fn advance(&mut self, now: Now) {
         self.take_frames(&mut &[][..], now);
     }
 
-    /// Takes frames, of what is pending and then of `fresh`, as long as the state wants them.
+    /// Takes frames, first from the pending bytes and then from `fresh`, as long as the state wants them.
     fn take_frames(&mut self, fresh: &mut &[u8], now: Now) {
         while self.state.takes_frames() {
             match self.input.next_frame(fresh, self.state.due()) {
@@ -261,7 +262,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         self.claim(session, opened.storage_key, now);
     }
 
-    /// protocol.md 9.1: tells nothing but that this stream is over.
+    /// protocol.md 9.1: tells the peer only that this stream is over.
     fn reset(&mut self, refusal: StreamRefusal) {
         self.state = State::Done;
         self.actions.push_back(OfficeAction::Reset(refusal));

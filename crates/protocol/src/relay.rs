@@ -21,7 +21,7 @@ pub enum Direction {
 enum Flow {
     /// Bytes may come.
     Open,
-    /// Its source said that this was all (FIN), or its destination wants no more (STOP_SENDING).
+    /// Its source has ended it (FIN), or its destination wants no more (STOP_SENDING).
     Closed,
 }
 
@@ -60,7 +60,7 @@ impl Relay {
         }
     }
 
-    /// Bytes were taken over by the far side of this direction.
+    /// The far side of this direction has accepted bytes.
     pub fn handle_bytes(&mut self, direction: Direction, count: usize, now: Now) {
         if count == 0 || self.end.is_some() {
             return;

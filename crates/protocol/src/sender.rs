@@ -45,9 +45,9 @@ pub struct SenderStream<C: SenderChannel> {
 
 /// Where a stream stands.
 enum State {
-    /// Resuming: the office says what it has.
+    /// Resuming: waiting for the office to say what it has.
     AwaitAccepted,
-    /// The shell provides the content.
+    /// The shell is providing the content.
     Sending {
         /// The next position.
         position: u32,
@@ -59,7 +59,7 @@ enum State {
         /// What stands where.
         plan: Plan,
     },
-    /// Everything is sent; the receipt is to come.
+    /// Everything is sent; waiting for the receipt.
     AwaitReceipt,
     /// Nothing more happens.
     Done,
@@ -146,7 +146,7 @@ impl<C: SenderChannel> SenderStream<C> {
         Ok(())
     }
 
-    /// Bytes of the office's answer, in order, cut anyhow.
+    /// Bytes of the office's answer, in order, split at arbitrary boundaries.
     pub fn handle_reply(&mut self, bytes: &[u8], now: Now) {
         let mut rest = bytes;
         while !self.is_done() {

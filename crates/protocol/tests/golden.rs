@@ -149,7 +149,7 @@ fn a_small_ticket_fits_a_qr_code_that_phones_read() {
 }
 
 #[test]
-fn texts_that_are_no_ticket() {
+fn texts_that_are_not_tickets() {
     use schleuse_protocol::wire::ticket::TicketTextError::{Base32, Scheme, Wire};
     let read = |text: &str| text.parse::<Ticket>().map(|_| ()).unwrap_err();
     for text in ["", "schleuse", "http://ga.example/#AAAA", "https://ga.example/", "ä", "mailto:AAAA"] {

@@ -1,4 +1,4 @@
-//! Which tokens have done their work, as far as this proxy happens to remember.
+//! Used tokens, as far as this proxy remembers them.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -144,7 +144,7 @@ fn tickets_do_not_wait_for_each_other() {
 
 /// All orders of a few streams that claim, decide and release: never two hold a ticket, and nobody waits for nothing.
 #[test]
-fn whatever_the_order_one_holds_and_the_newest_gets_it() {
+fn in_any_order_one_stream_holds_the_ticket_and_the_newest_gets_it() {
     for seed in 0..20_000_u64 {
         let mut leases = Leases::new();
         let (mut live, mut granted, mut superseded) = (Vec::new(), Vec::new(), Vec::new());

@@ -12,10 +12,10 @@ use crate::wire::receipt::Receipt;
 use crate::wire::reply::{Reason, Reply};
 
 impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
-    /// The hello is authentic: who sends it holds the ticket, which does not make it welcome.
+    /// The hello is authentic: its sender holds the ticket. That alone does not make it welcome.
     pub(super) fn claim(&mut self, session: Session<S>, storage_key: S::StorageKey, now: Now) {
         let Intro { attempt, .. } = session.intro;
-        // protocol.md 8.3: a number out of the far future would leave no higher one to anybody else
+        // protocol.md 8.3: a number from the far future would leave nobody else a higher one
         let latest = now.unix.after(MAX_CLOCK_AHEAD).0.saturating_mul(1_000_000);
         if attempt > latest {
             return self.refuse(session, Reason::TryLater);
@@ -35,7 +35,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         let session = &claim.session;
         match ticket {
             TicketState::Revoked => self.refuse(claim.session, Reason::Revoked),
-            // protocol.md 8.3: a lost reply is asked for again, also after the ticket has ended
+            // protocol.md 8.3: a lost receipt may be asked for again, even after the ticket has ended
             TicketState::Complete { digest, receipt, .. } if digest == session.digest => {
                 self.promise(claim.session, receipt);
             }
@@ -48,11 +48,11 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
                 }
             }
             TicketState::Open => self.begin(claim),
-            // It may be just about to be completed: then there will be a receipt.
+            // The attempt may be about to complete; then there will be a receipt.
             TicketState::Running { digest, .. } | TicketState::Undecided { digest } if digest == session.digest => {
                 self.refuse(claim.session, Reason::TryLater);
             }
-            // An older stream may have completed it, and this may be the hello of that.
+            // An older stream may have completed the ticket, and this may be its hello.
             TicketState::Undecided { .. } => {
                 let reason = claim.admitted.err().unwrap_or(Reason::TryLater);
                 self.refuse(claim.session, reason);
@@ -107,7 +107,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         self.state = State::ReadingBack(reading);
     }
 
-    /// One stored segment is here again.
+    /// A stored segment has been read back.
     pub(super) fn reopen(&mut self, mut reading: ReadingBack<S>, position: u32, ciphertext: Option<&[u8]>) {
         if position != reading.position {
             self.state = State::ReadingBack(reading);

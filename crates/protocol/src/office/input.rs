@@ -1,11 +1,11 @@
-//! The bytes of a stream that were not worked on yet.
+//! The bytes of a stream that have not been processed yet.
 
 use alloc::vec::Vec;
 
 use crate::wire::frame::{Frame, FrameError, FrameReader, FrameType};
 
-/// Cuts the stream into frames, on demand. Bytes that just came are cut where they are; only what nobody wants yet is
-/// kept: at most what the shell passed in one go while data was wanted, and one incomplete frame.
+/// Splits the stream into frames on demand. Fresh bytes are split in place; only bytes that no state wants yet are kept: at
+/// most what the shell passed in one call while data was wanted, and one incomplete frame.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     frames: FrameReader,

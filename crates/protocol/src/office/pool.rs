@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_once_until_the_answer_is_there() {
+    fn asks_once_until_the_answer_has_come() {
         let mut pool = TokenPool::new(4);
         assert_eq!(pool.poll_request(NOW), None);
         pool.handle_connected(inner("a"));

@@ -16,7 +16,7 @@ enum Piece<'f> {
     Final(&'f [u8]),
 }
 
-/// The frame at the only position that is expected. Everything else was not sent so by the sender.
+/// The frame at the one position that is expected. Anything else is not what the sender sent.
 fn piece(frame: &Frame, expected: u32) -> Option<Piece<'_>> {
     match (frame.frame_type, frame.segment().ok()?) {
         (FrameType::Segment, (position, ciphertext)) if position == expected => Some(Piece::Segment(ciphertext)),
@@ -29,7 +29,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
     /// protocol.md 8.5: position by position, nothing twice, nothing left out.
     pub(super) fn receive(&mut self, mut receiving: Receiving<S>, frame: Frame, now: Now) {
         match piece(&frame, receiving.expected) {
-            // What a proxy did must not look like the sender's fault: it may send the same bytes on another route.
+            // A proxy's tampering must not look like the sender's fault: the sender may send the same bytes over another route.
             None => self.reset(StreamRefusal::Refused),
             Some(Piece::Final(ciphertext)) => self.finish(receiving, ciphertext, now),
             Some(Piece::Segment(ciphertext)) => {
@@ -38,7 +38,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
                     Err(error) => return self.fail_receiving(receiving.session, error),
                 };
                 receiving.length += u64::from(data_len);
-                // protocol.md 8.5: refused while streaming, not after it
+                // protocol.md 8.5: refused during the upload, not at its end
                 if receiving.length > receiving.max_length {
                     let reason = Reason::TooLarge(receiving.max_length);
                     return self.reject(receiving.session, reason);
@@ -56,7 +56,7 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         }
     }
 
-    /// Tells the sender how far the store is.
+    /// Tells the sender how far the store has got.
     pub(super) fn acknowledge(&mut self, stored: u32) {
         if let State::Receiving(receiving) = &mut self.state {
             let bytes = receiving.session.reply(&Reply::Progress { stored });
@@ -94,7 +94,8 @@ impl<S: OfficeSeal, P: OfficePolicy> OfficeStream<S, P> {
         if !self.is_vouched(&comparing.session, &trailer) {
             return self.refuse(comparing.session, Reason::BadIdentity);
         }
-        // Only now, after the signature: who cannot sign for a member does not learn whether it was that member.
+        // Compared only after the signature is verified: somebody who cannot sign for a member does not learn whether that
+        // member sent the submission.
         let (intro, stored) = (&comparing.session.intro, comparing.receipt.body());
         let is_same =
             trailer.content_hash == stored.content_hash && (intro.sender, intro.kind) == (stored.sender, stored.kind);

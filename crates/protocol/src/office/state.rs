@@ -10,17 +10,17 @@ use crate::wire::reply::Reason;
 
 /// Where a stream stands.
 pub(super) enum State<S: OfficeSeal> {
-    /// The first frame is to come.
+    /// Waiting for the first frame.
     AwaitIncoming,
-    /// The shell looks for the ticket.
+    /// The shell is looking for the ticket.
     AwaitTicket,
-    /// The hello is to come.
+    /// Waiting for the hello.
     AwaitHello(AwaitHello<S>),
-    /// The shell takes the ticket's lease and reads its state.
+    /// The shell is taking the ticket's lease and reading its state.
     AwaitClaim(AwaitClaim<S>),
-    /// Resuming: the stored segments are opened again, to rebuild the hash.
+    /// Resuming: the stored segments are being opened again to rebuild the hash.
     ReadingBack(ReadingBack<S>),
-    /// Segments come.
+    /// Receiving segments.
     Receiving(Receiving<S>),
     /// The final frame is verified; the shell makes everything durable.
     Finishing(Session<S>),
@@ -65,7 +65,7 @@ pub(super) struct AwaitHello<S: OfficeSeal> {
 pub(super) struct AwaitClaim<S: OfficeSeal> {
     pub(super) session: Session<S>,
     pub(super) storage_key: S::StorageKey,
-    /// The limit of the content, or why it is not welcome: as of the claim, whose attempt number says so.
+    /// The limit of the content, or why it is not welcome; decided before the claim, whose attempt number depends on it.
     pub(super) admitted: Result<u64, Reason>,
 }
 
@@ -100,7 +100,7 @@ impl<S: OfficeSeal> Receiving<S> {
         (self.expected - self.durable) as usize
     }
 
-    /// Notes that the store got further; returns whether it did.
+    /// Notes that the store has advanced; returns whether it has.
     pub(super) fn stored(&mut self, next: u32) -> bool {
         let further = next > self.durable && next <= self.expected;
         if further {

@@ -1,4 +1,4 @@
-//! The admission keys that an outer proxy has at the moment.
+//! The admission keys that an outer proxy currently has.
 
 use alloc::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::wire::token::Epoch;
 
 /// Admission keys of the inner proxies, two epochs each. `K` is whatever checks a MAC.
 ///
-/// Keys stay when the link to their inner proxy is lost: its tokens are still valid, there is just no way to it.
+/// Keys stay when the link to their inner proxy is lost: its tokens are still valid, only the way to it is missing.
 #[derive(Debug)]
 pub struct AdmissionRing<K> {
     keys: BTreeMap<MemberId, [(Epoch, K); 2]>,
@@ -36,7 +36,7 @@ impl<K> AdmissionRing<K> {
         self.keys.get(inner)?.iter().find(|(of, _)| *of == epoch).map(|(_, key)| key)
     }
 
-    /// Drops inner proxies of whose keys none is of a living epoch any more. A token of a past epoch has expired, so its
+    /// Drops inner proxies that have no key of a living epoch any more. A token of a past epoch has expired, so its
     /// key admits nothing that would be carried on.
     pub fn forget_past(&mut self, now: UnixSeconds) {
         let current = Epoch::of(now);

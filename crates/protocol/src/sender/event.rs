@@ -47,11 +47,11 @@ pub enum SenderEvent {
     Receipt(Receipt),
     /// The office refused, inside the seal. The stream is over.
     Refused(Refusal),
-    /// This connection came to nothing. The stream is over.
+    /// This connection failed. The stream is over.
     Failed(SenderFailure),
 }
 
-/// Why a connection came to nothing. None of these is authenticated: any proxy can cause them.
+/// Why a connection failed. None of these is authenticated: any proxy can cause them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum SenderFailure {
     /// Reset before the office accepted: the ticket is not known there (any more), or a proxy on this route refuses it.

@@ -288,7 +288,7 @@ fn what_is_not_wanted_is_not_taken() {
 }
 
 #[test]
-fn a_receipt_for_anything_else_is_no_receipt() {
+fn a_receipt_for_anything_else_is_not_a_receipt() {
     let good = Pair::new(vec![7; 10]).receipt();
     let changes: [fn(&mut ReceiptBody); 5] = [
         |body| body.ticket.0[0] ^= 1,

@@ -1,4 +1,4 @@
-//! Names of fixed width: what they are is readable, how long they are does not show.
+//! Names of fixed width: they are readable, and their length does not show.
 
 use alloc::string::String;
 use core::fmt;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_name() {
+    fn refuses_what_is_not_a_name() {
         for bad in ["", "-a", "a-", "A", "ä", "a b", "a-name-of-17-lett", "a\0b"] {
             assert!(bad.parse::<MemberId>().is_err(), "{bad:?}");
         }

@@ -6,7 +6,7 @@ pub enum StreamRefusal {
     /// The token, the seal or the protocol was not accepted. Which of them is not told; the same bytes on the same route
     /// are useless.
     Refused,
-    /// The way is not there just now (next hop gone, draining, busy, or too slow): another route, or later.
+    /// There is no way to the office just now (next hop gone, draining, busy, or too slow): try another route, or later.
     Unavailable,
 }
 
@@ -26,7 +26,7 @@ impl StreamRefusal {
     }
 }
 
-/// The code with which a reader stops a writer that has nothing more to say that matters (the office has answered). The
+/// The code with which a reader stops a writer whose remaining bytes do not matter: the office has answered. The
 /// other direction of the stream goes on.
 pub const STOP_ENOUGH: u64 = 0x5300;
 

@@ -25,9 +25,9 @@ pub enum Reply {
         /// Position of the first segment that is not.
         stored: u32,
     },
-    /// All of it is durable: a [`Receipt`]'s bytes.
+    /// The whole content is durable: a [`Receipt`]'s bytes.
     Receipt(Vec<u8>),
-    /// It will not be accepted.
+    /// The office does not accept the submission.
     Refusal(Refusal),
 }
 

@@ -1,4 +1,4 @@
-//! What an office has signed: the encoding of a body, then an Ed25519 signature over a label and that encoding.
+//! What an office has signed: the encoding of a body, followed by an Ed25519 signature over a label and that encoding.
 //!
 //! The received bytes are kept: signatures, and the HPKE `info` of a ticket, are over them.
 

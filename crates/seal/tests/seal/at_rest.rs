@@ -17,7 +17,7 @@ fn a_secret_comes_back_in_its_place() {
 }
 
 #[test]
-fn another_place_or_key_refuses() {
+fn another_place_or_key_is_refused() {
     let kek = Kek::from_bytes(&[1; 32]);
     let wrapped = kek.wrap(&PLACE, &[7; 32], &mut rng(1));
     let other_places = [

@@ -12,7 +12,7 @@ fn claims() -> RouteClaims {
 }
 
 #[test]
-fn a_route_opens_at_its_cluster() {
+fn a_route_opens_only_in_its_own_cluster() {
     let token = RouteSealer::new(&[1; 32]).seal(&claims(), &mut rng(1));
     assert_eq!(token.epoch, Epoch::of(claims().not_after));
     assert_eq!(RouteSealer::new(&[1; 32]).open(&token), Some(claims()));

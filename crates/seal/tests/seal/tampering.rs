@@ -70,7 +70,7 @@ fn any_flipped_bit_of_a_position_is_refused() {
 }
 
 #[test]
-fn a_segment_is_no_final_and_a_final_no_segment() {
+fn a_segment_does_not_open_as_a_final_nor_a_final_as_a_segment() {
     let minted = mint(SUITES[0], 4);
     let mut sender = sender(&minted, 4);
     let mut channel = open(&minted, &sender).unwrap().channel;

@@ -108,7 +108,7 @@ fn interrupted(content: &[u8], stored: usize) -> (Office, ToySender) {
 }
 
 #[test]
-fn an_interrupted_upload_goes_on_where_the_store_is() {
+fn an_interrupted_upload_resumes_where_the_store_stopped() {
     let content = content(300_000);
     let (mut office, channel) = interrupted(&content, 3);
     let (frames, channel) = frames_of(channel, &content, 3);
@@ -157,7 +157,7 @@ fn who_is_superseded_writes_no_more() {
 }
 
 #[test]
-fn nobody_takes_all_higher_attempts_away() {
+fn no_attempt_number_leaves_others_without_a_higher_one() {
     let latest = (BEGIN.0 + 1 + MAX_CLOCK_AHEAD.as_secs()) * 1_000_000;
     for attempt in [latest + 1, u64::MAX] {
         let mut office = Office::open();
