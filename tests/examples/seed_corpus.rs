@@ -25,7 +25,7 @@ fn name<const N: usize>(text: &str) -> Name<N> {
 }
 
 fn token() -> RouteToken {
-    RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [3; 16] }
+    RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 48], mac: [3; 16] }
 }
 
 fn open() -> Open {

@@ -8,7 +8,9 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use schleuse_admission::AdmissionKey;
 use schleuse_directory::Role;
@@ -26,8 +28,12 @@ use schleuse_transport::net::{Code, Connection, Endpoint, RecvStream, SendStream
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::{self, Fingerprint, Identity, Peers, Roots, peer_fingerprint};
+use tokio::sync::Notify;
 
 use crate::wire::{self, Outcome};
+
+/// A peer that grants no further stream for so long grants none.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// What becomes of each frame of one direction of one stream, in order.
 pub type Tamper = Box<dyn FnMut(Frame) -> Vec<Frame> + Send>;
@@ -55,6 +61,23 @@ impl Conduct {
     pub fn down(make: impl Fn() -> Tamper + Send + Sync + 'static) -> Self {
         Self::Down(Arc::new(make))
     }
+}
+
+/// How the proxy answers an office that asks for tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Minting {
+    /// As it is asked to.
+    Honest,
+    /// With no tokens.
+    Nothing,
+    /// Not at all.
+    Silence,
+    /// With the same tokens each time.
+    Repeated,
+    /// With good tokens that end in an hour.
+    AnHour,
+    /// With thousands of messages that nobody has asked for.
+    Flood,
 }
 
 /// A stream that went through the proxy's hands.
@@ -107,9 +130,14 @@ struct Shared {
     secret: SecretKey,
     clock: Clock,
     conduct: Mutex<Conduct>,
+    minting: Mutex<Minting>,
+    asked: AtomicU32,
+    last: Mutex<Vec<RouteToken>>,
     offices: Mutex<HashMap<MemberId, Connection>>,
     recorded: Mutex<Vec<Recorded>>,
     used: Mutex<Vec<RouteNonce>>,
+    draining: Notify,
+    every_link: Mutex<Vec<Connection>>,
 }
 
 impl HostileInner {
@@ -127,9 +155,14 @@ impl HostileInner {
             secret: cluster_secret,
             clock: Clock::start(),
             conduct: Mutex::new(Conduct::Honest),
+            minting: Mutex::new(Minting::Honest),
+            asked: AtomicU32::new(0),
+            last: Mutex::default(),
             offices: Mutex::default(),
             recorded: Mutex::default(),
             used: Mutex::default(),
+            draining: Notify::new(),
+            every_link: Mutex::default(),
         });
         tokio::spawn(accept(shared.clone()));
         Self { shared }
@@ -138,6 +171,40 @@ impl HostileInner {
     /// How streams are treated from now on.
     pub fn conduct(&self, conduct: Conduct) {
         *lock(&self.shared.conduct) = conduct;
+    }
+
+    /// How tokens are handed out from now on.
+    pub fn minting(&self, minting: Minting) {
+        *lock(&self.shared.minting) = minting;
+    }
+
+    /// How often offices have asked for tokens.
+    pub fn asked(&self) -> u32 {
+        self.shared.asked.load(Ordering::Relaxed)
+    }
+
+    /// Says to every office that it drains, and keeps its connections. It links anew.
+    pub fn drain(&self) {
+        self.shared.draining.notify_waiters();
+    }
+
+    /// How many connections of offices are alive.
+    pub fn connections(&self) -> usize {
+        let mut all = lock(&self.shared.every_link);
+        all.retain(|connection| connection.close_reason().is_none());
+        all.len()
+    }
+
+    /// Opens streams to an office and says nothing on them, as many as it grants, until it grants no more for a while.
+    pub async fn keep_silent(&self, office: MemberId) -> Vec<(SendStream, RecvStream)> {
+        let connection = lock(&self.shared.offices).get(&office).cloned().expect("the office is connected");
+        let mut silent = Vec::new();
+        while let Ok(Ok((mut send, recv))) = tokio::time::timeout(QUIET, connection.open_bi()).await {
+            // A stream exists for the office once something of it has arrived: the first byte of a frame.
+            let _ = send.write_all(&[FrameType::Incoming as u8]).await;
+            silent.push((send, recv));
+        }
+        silent
     }
 
     /// The streams so far whose sender ended them or that were swallowed whole.
@@ -211,20 +278,50 @@ async fn serve_office(
     mut send: SendStream,
     mut frames: Frames,
 ) -> Option<()> {
-    frames.expect::<OfficeToInner>(FrameType::Control, HEADER_TIMEOUT).await.ok()?;
-    lock(&shared.offices).insert(id, connection);
-    while let Some(frame) = frames.next(&[FrameType::Control]).await.ok()? {
+    let hello = frames.expect(FrameType::Control, HEADER_TIMEOUT).await.ok()?;
+    let OfficeToInner::Hello { store, .. } = hello else { return None };
+    let key = InnerToOffice::TokenKey(shared.sealer.key_id());
+    write_message(&mut send, FrameType::Control, &key).await.ok()?;
+    lock(&shared.offices).insert(id, connection.clone());
+    lock(&shared.every_link).push(connection);
+    loop {
+        let frame = tokio::select! {
+            frame = frames.next(&[FrameType::Control]) => frame.ok()??,
+            () = shared.draining.notified() => {
+                write_message(&mut send, FrameType::Control, &InnerToOffice::Drain).await.ok()?;
+                continue;
+            }
+        };
         match frame.decode().ok()? {
             OfficeToInner::TokensWanted { count, not_after } => {
-                let tokens = (0..count).map(|_| mint(&shared, RouteClaims { office: id, not_after })).collect();
+                shared.asked.fetch_add(1, Ordering::Relaxed);
+                let minting = *lock(&shared.minting);
+                let not_after = match minting {
+                    Minting::AnHour => shared.clock.unix().after(Duration::from_secs(3600)),
+                    _ => not_after,
+                };
+                let mint = || (0..count).map(|_| mint(&shared, RouteClaims { office: id, store, not_after })).collect();
+                let tokens: Vec<RouteToken> = match minting {
+                    Minting::Silence => continue,
+                    Minting::Nothing => Vec::new(),
+                    Minting::Repeated => {
+                        let mut last = lock(&shared.last);
+                        if last.is_empty() {
+                            *last = mint();
+                        }
+                        last.iter().cycle().take(usize::from(count)).copied().collect()
+                    }
+                    Minting::Honest | Minting::AnHour | Minting::Flood => mint(),
+                };
                 let answer = InnerToOffice::Tokens { not_after, tokens };
-                write_message(&mut send, FrameType::Control, &answer).await.ok()?;
+                for _ in 0..if minting == Minting::Flood { 1000 } else { 1 } {
+                    write_message(&mut send, FrameType::Control, &answer).await.ok()?;
+                }
             }
             OfficeToInner::Used(nonces) => lock(&shared.used).extend(nonces),
-            OfficeToInner::Hello(_) | OfficeToInner::Drain => {}
+            OfficeToInner::Hello { .. } | OfficeToInner::Drain | OfficeToInner::NotMine { .. } => {}
         }
     }
-    Some(())
 }
 
 fn mint(shared: &Shared, claims: RouteClaims) -> RouteToken {

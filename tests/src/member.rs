@@ -10,6 +10,7 @@ use schleuse_transport::secret::SecretKey;
 use schleuse_transport::tls::Identity;
 
 /// One member with its folder of keys.
+#[derive(Clone)]
 pub struct TestMember {
     /// Its id.
     pub id: MemberId,

@@ -1,5 +1,6 @@
 //! An office: its receiver as a process, and what its staff's programs do over the local API.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use crate::wait::{SOON, until_true};
 pub struct Office {
     member: TestMember,
     daemon: Daemon,
+    /// Where this receiver's configuration and socket are: an office may have several receivers.
+    folder: PathBuf,
 }
 
 /// The answer of the local API.
@@ -39,10 +42,34 @@ impl Answer {
 impl Office {
     /// In a network namespace, if there is one.
     pub(crate) fn new(member: TestMember, namespace: Option<String>) -> Self {
-        let arguments = ["run".into(), "--config".into(), member.file("receiver.toml").into_os_string()];
-        let daemon = Daemon::new(member.id.as_str(), &binaries().receiver, arguments, &member.file("log"));
-        let daemon = daemon.within(namespace);
-        Self { member, daemon }
+        let folder = member.folder.clone();
+        let office = Self::in_folder(member, folder);
+        Self { daemon: office.daemon.within(namespace), ..office }
+    }
+    fn in_folder(member: TestMember, folder: PathBuf) -> Self {
+        let arguments = ["run".into(), "--config".into(), folder.join("receiver.toml").into_os_string()];
+        let daemon = Daemon::new(member.id.as_str(), &binaries().receiver, arguments, &folder.join("log"));
+        Self { member, daemon, folder }
+    }
+
+    /// Another receiver of this office, with the same keys of the member; its database, which is not there yet, its
+    /// key-encryption key and its socket are in a folder of its own. It is not started.
+    pub fn another_receiver(&self, name: &str) -> Self {
+        let another = Self::in_folder(self.member.clone(), self.member.file(name));
+        fs::create_dir(&another.folder).expect("a new folder");
+        let text = fs::read_to_string(self.config()).expect("it was written");
+        let text = ["cert.pem", "tls.key", "signing.key", "../ca.pem", "../directory.json", "../root-keys.toml"]
+            .iter()
+            .fold(text, |text, file| text.replace(&format!("\"{file}\""), &format!("\"../{file}\"")));
+        fs::write(another.config(), text).expect("the folder can be written");
+        // `copy` keeps the permissions.
+        fs::copy(self.folder.join("kek"), another.folder.join("kek")).expect("the key of the first");
+        another
+    }
+
+    /// A file of this receiver.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// Its keys.
@@ -57,7 +84,7 @@ impl Office {
 
     /// Its configuration file.
     pub fn config(&self) -> PathBuf {
-        self.member.file("receiver.toml")
+        self.folder.join("receiver.toml")
     }
 
     /// Mints a ticket; `options` are fields of the request.
@@ -127,6 +154,14 @@ impl Office {
         inners.iter().filter(ready).count()
     }
 
+    /// What is suspicious about an inner proxy, in its own words.
+    pub fn complaints(&self, inner: &str) -> String {
+        let status = self.status().unwrap_or_default();
+        let links = status["links"].as_array().cloned().unwrap_or_default();
+        let of_inner = links.iter().filter(|link| link["inner"] == inner);
+        of_inner.map(|link| format!("{} {}", link["complaints"], link["trouble"])).collect()
+    }
+
     /// Asks the local API.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         self.try_ask(method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
@@ -134,7 +169,7 @@ impl Office {
 
     /// Asks the local API; an error if nobody answers.
     pub fn try_ask(&self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
-        let mut stream = UnixStream::connect(self.member.file("api.sock"))?;
+        let mut stream = UnixStream::connect(self.folder.join("api.sock"))?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         write!(
             stream,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::wire::frame::{Frame, FrameReader, FrameType, encode_raw};
-use schleuse_protocol::wire::hop::{InnerToOffice, InnerToOuter, OfficeToInner, OuterToInner};
-use schleuse_protocol::wire::token::RouteToken;
+use schleuse_protocol::wire::hop::{InnerToOffice, InnerToOuter, OfficeToInner, OuterToInner, RunId};
+use schleuse_protocol::wire::token::{RouteToken, StoreId};
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{self, Limits};
 use schleuse_transport::framed::{Frames, write_message};
@@ -82,13 +82,16 @@ pub async fn dial_as_office(
     let mut dialled = dial(address, inner, config).await.expect("an inner proxy takes offices");
     let (mut send, recv) = dialled.connection.open_bi().await.expect("a control stream");
     let not_after = Clock::start().unix().after(Duration::from_secs(24 * 3600));
-    for message in [OfficeToInner::Hello(VERSION), OfficeToInner::TokensWanted { count: tokens, not_after }] {
+    let hello = OfficeToInner::Hello { version: VERSION, store: StoreId([0; 8]), run: RunId([0; 8]) };
+    for message in [hello, OfficeToInner::TokensWanted { count: tokens, not_after }] {
         write_message(&mut send, FrameType::Control, &message).await.expect("it is read");
     }
     let mut frames = Frames::new(recv);
+    let key = frames.expect(FrameType::Control, ANSWER).await.expect("the key");
+    assert!(matches!(key, InnerToOffice::TokenKey(_)), "{key:?}");
     let minted = match frames.expect(FrameType::Control, ANSWER).await.expect("tokens") {
         InnerToOffice::Tokens { tokens, .. } => tokens,
-        InnerToOffice::Drain => panic!("{inner} is about to stop"),
+        other => panic!("{inner} says {other:?}"),
     };
     dialled._control = Some((send, frames));
     (dialled, minted)

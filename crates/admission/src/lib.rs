@@ -85,7 +85,7 @@ mod tests {
     const EPOCH: Epoch = Epoch(690);
 
     fn token() -> RouteToken {
-        RouteToken { epoch: EPOCH, nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [0; 16] }
+        RouteToken { epoch: EPOCH, nonce: RouteNonce([1; 16]), sealed: [2; 48], mac: [0; 16] }
     }
 
     #[test]

@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn ways(inners: &[&str]) -> Ways {
-        let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([0; 16]), sealed: [0; 40], mac: [0; 16] };
+        let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([0; 16]), sealed: [0; 48], mac: [0; 16] };
         let route = |inner: &&str| Route { inner: member(inner), token };
         Ways::new(member("office"), inners.iter().map(route).collect())
     }

@@ -110,6 +110,8 @@ pub struct Limits {
     pub token_burst: NonZeroU32,
     /// Used tokens that are remembered for each office.
     pub used_nonces_per_office: NonZeroUsize,
+    /// The same over all offices; each token takes about 70 bytes.
+    pub used_nonces: NonZeroUsize,
 }
 
 impl Default for Limits {
@@ -125,6 +127,7 @@ impl Default for Limits {
             tokens_per_second: at_least_1(100),
             token_burst: at_least_1(10_000),
             used_nonces_per_office: NonZeroUsize::new(20_000).expect("20,000 is not zero"),
+            used_nonces: NonZeroUsize::new(200_000).expect("200,000 is not zero"),
         }
     }
 }

@@ -50,12 +50,14 @@ pub(crate) enum LinkEnd {
     WrongRole,
     #[error("it is no longer in the directory")]
     Removed,
+    #[error("another receiver with its store was here first")]
+    Copy,
 }
 
 impl LinkEnd {
     /// Whether the peer is to be told that it is not welcome.
     pub(crate) fn is_violation(&self) -> bool {
-        matches!(self, Self::Violation(_) | Self::OutOfTurn | Self::WrongRole | Self::Removed)
+        matches!(self, Self::Violation(_) | Self::OutOfTurn | Self::WrongRole | Self::Removed | Self::Copy)
     }
 }
 

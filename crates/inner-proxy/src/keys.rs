@@ -8,7 +8,7 @@ use schleuse_protocol::limits::EPOCH;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hop::AdmissionKeyBytes;
 use schleuse_protocol::wire::name::MemberId;
-use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken, TokenKeyId};
 use schleuse_seal::{RouteSealer, system_rng};
 use schleuse_transport::secret::SecretKey;
 
@@ -29,23 +29,22 @@ impl KeyRing {
         Self { secret, sealer, admission }
     }
 
+    /// What offices are told, so that they throw tokens of another secret away.
+    pub(crate) fn id(&self) -> TokenKeyId {
+        self.sealer.key_id()
+    }
+
     /// What outer proxies need now.
     pub(crate) fn admission_keys(&self, now: UnixSeconds) -> [(Epoch, AdmissionKeyBytes); 2] {
         self.pair(now).each_ref().map(|(epoch, key)| (*epoch, key.to_bytes()))
     }
 
-    /// Mints `count` tokens for `office`, and says until when they are valid: as asked for, but not in the past, and for
-    /// one epoch at most, since nobody has keys for longer.
-    pub(crate) fn mint(
-        &self,
-        office: MemberId,
-        count: u16,
-        not_after: UnixSeconds,
-        now: UnixSeconds,
-    ) -> (UnixSeconds, Vec<RouteToken>) {
-        let not_after = not_after.clamp(now, now.after(EPOCH));
+    /// Mints `count` tokens, and says until when they are valid: as is claimed, but not in the past, and for one epoch at
+    /// most, since nobody has keys for longer.
+    pub(crate) fn mint(&self, claims: RouteClaims, count: u16, now: UnixSeconds) -> (UnixSeconds, Vec<RouteToken>) {
+        let not_after = claims.not_after.clamp(now, now.after(EPOCH));
         let pair = self.pair(now);
-        let (mut rng, claims) = (system_rng(), RouteClaims { office, not_after });
+        let (mut rng, claims) = (system_rng(), RouteClaims { not_after, ..claims });
         let tokens = (0..count).filter_map(|_| {
             let mut token = self.sealer.seal(&claims, &mut rng);
             key_of(&pair, token.epoch)?.mac(&mut token);
@@ -97,6 +96,8 @@ impl RouteOpener for Opener<'_> {
 
 #[cfg(test)]
 mod tests {
+    use schleuse_protocol::wire::token::StoreId;
+
     use super::*;
 
     const NOW: UnixSeconds = UnixSeconds(1_795_000_000);
@@ -105,16 +106,16 @@ mod tests {
         KeyRing::new(SecretKey::new([secret; 32]), NOW)
     }
 
-    fn office() -> MemberId {
-        "ga-koeln".parse().unwrap()
+    fn claims(not_after: UnixSeconds) -> RouteClaims {
+        RouteClaims { office: "ga-koeln".parse().unwrap(), store: StoreId([7; 8]), not_after }
     }
 
     #[test]
     fn a_token_is_opened_by_every_instance_with_the_same_secret() {
-        let (not_after, tokens) = ring(1).mint(office(), 3, NOW.after(EPOCH / 2), NOW);
+        let (not_after, tokens) = ring(1).mint(claims(NOW.after(EPOCH / 2)), 3, NOW);
         assert_eq!((not_after, tokens.len()), (NOW.after(EPOCH / 2), 3));
         for token in &tokens {
-            assert_eq!(ring(1).open(token, NOW), Some(RouteClaims { office: office(), not_after }));
+            assert_eq!(ring(1).open(token, NOW), Some(claims(not_after)));
             assert_eq!(ring(2).open(token, NOW), None);
         }
         assert_ne!(tokens[0].nonce, tokens[1].nonce);
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn validity_is_one_epoch_at_most_and_never_in_the_past() {
-        let minted = |wanted| ring(1).mint(office(), 1, wanted, NOW);
+        let minted = |wanted| ring(1).mint(claims(wanted), 1, NOW);
         let (not_after, tokens) = minted(UnixSeconds(u64::MAX));
         assert_eq!((not_after, tokens[0].epoch), (NOW.after(EPOCH), Epoch::of(NOW).next()));
         assert!(ring(1).open(&tokens[0], NOW).is_some());
@@ -137,7 +138,7 @@ mod tests {
         let after = ring.admission_keys(NOW.after(EPOCH));
         assert_eq!(before[1], after[0], "the next key has become the current one");
         assert_eq!(after[1].0, before[1].0.next());
-        let (_, tokens) = ring.mint(office(), 1, NOW, NOW);
+        let (_, tokens) = ring.mint(claims(NOW), 1, NOW);
         assert!(ring.open(&tokens[0], NOW).is_some());
         assert!(ring.open(&tokens[0], NOW.after(EPOCH)).is_none(), "keys of a past epoch open nothing");
     }
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn an_outer_proxy_with_the_keys_admits_what_was_minted_and_nothing_else() {
         let ring = ring(1);
-        let (_, tokens) = ring.mint(office(), 1, NOW, NOW);
+        let (_, tokens) = ring.mint(claims(NOW), 1, NOW);
         let keys = ring.admission_keys(NOW).map(|(epoch, key)| (epoch, AdmissionKey::from_bytes(&key)));
         let mut token = tokens[0];
         assert!(key_of(&keys, token.epoch).unwrap().check(&token));

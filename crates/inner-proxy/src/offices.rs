@@ -1,21 +1,31 @@
-//! Which offices are connected right now: soft state, lost with the process and built anew by the offices themselves.
+//! Which receivers of which offices are connected right now: soft state, lost with the process and built anew by the
+//! offices themselves.
+//!
+//! A token leads to one *store*, so streams go to the receiver that works on it: an office may have several. Two
+//! receivers that work on copies of one store (a cloned machine) would take each other's streams, and refuse them for
+//! good. So whoever comes is told to those that are here with the same store; one that answers is alive, and keeps its
+//! streams. One that does not was an earlier run, killed, whose connection has not timed out yet.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use schleuse_protocol::wire::hop::RunId;
 use schleuse_protocol::wire::name::MemberId;
-use tokio::sync::watch;
+use schleuse_protocol::wire::token::StoreId;
+use tokio::sync::{mpsc, oneshot, watch};
 
-/// Most connections that one office keeps here at a time. More come from an office that reconnects faster than its
-/// dead connections time out, so the oldest goes.
+/// Most connections that one office keeps here at a time. More come from a receiver that reconnects faster than its
+/// dead connections time out, so its oldest goes.
 pub(crate) const MAX_CONNECTIONS_PER_OFFICE: usize = 8;
+/// Rivals that a link may still have to be told of. More would be the same story.
+const UNTOLD: usize = 4;
 
 /// The live connections (`C`, in the daemon a QUIC connection) of every office, newest last.
 ///
 /// Shared by all runtimes of the process. The lock is held for a look-up and never across an await.
 ///
-/// A stream goes to the *newest* connection. Balancing by load would be worse: the connection of an office that
-/// crashed carries nothing, so it would look like the best choice until it times out.
+/// A stream goes to the *newest* connection of its store. Balancing by load would be worse: the connection of a receiver
+/// that crashed carries nothing, so it would look like the best choice until it times out.
 pub(crate) struct Offices<C> {
     inner: Mutex<Inner<C>>,
     connected: watch::Sender<usize>,
@@ -23,7 +33,34 @@ pub(crate) struct Offices<C> {
 
 struct Inner<C> {
     next_link: u64,
-    links: HashMap<MemberId, Vec<(u64, C)>>,
+    links: HashMap<MemberId, Vec<Link<C>>>,
+}
+
+struct Link<C> {
+    number: u64,
+    receiver: Receiver,
+    connection: C,
+    /// Whether it takes streams. Before that it is waited whether somebody contests it.
+    has_joined: bool,
+    contested: mpsc::Sender<RunId>,
+    disowned: Option<oneshot::Sender<RunId>>,
+}
+
+/// One running receiver of an office.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receiver {
+    /// Where its tickets are.
+    pub(crate) store: StoreId,
+    /// Tells it from earlier runs, and from receivers that work on copies.
+    pub(crate) run: RunId,
+}
+
+/// What a link hears of others that claim its store.
+pub(crate) struct Rivals {
+    /// Another run has come with the same store: the peer is to be asked.
+    pub(crate) contested: mpsc::Receiver<RunId>,
+    /// An older link does not know this run.
+    pub(crate) disowned: oneshot::Receiver<RunId>,
 }
 
 impl<C: Clone> Offices<C> {
@@ -35,24 +72,55 @@ impl<C: Clone> Offices<C> {
         })
     }
 
-    /// Makes `connection` the newest of `office` until the returned [`Presence`] is dropped. If there are more than
-    /// [`MAX_CONNECTIONS_PER_OFFICE`] now, the oldest is handed back, to be closed.
-    pub(crate) fn join(self: &Arc<Self>, office: MemberId, connection: C) -> (Presence<C>, Option<C>) {
+    /// A receiver is here, and takes no streams before [`Presence::join`]. Those of the same store and another run hear of
+    /// it; returns whether there are any.
+    pub(crate) fn announce(
+        self: &Arc<Self>,
+        office: MemberId,
+        receiver: Receiver,
+        connection: C,
+    ) -> (Presence<C>, Rivals, bool) {
         let mut inner = self.lock();
-        let link = inner.next_link;
+        let number = inner.next_link;
         inner.next_link += 1;
         let links = inner.links.entry(office).or_default();
-        links.push((link, connection));
-        let oldest = (links.len() > MAX_CONNECTIONS_PER_OFFICE).then(|| links.remove(0).1);
-        self.connected.send_replace(inner.links.len());
-        (Presence { offices: self.clone(), office, link }, oldest)
+        let mut is_contested = false;
+        for rival in
+            links.iter().filter(|link| link.receiver.store == receiver.store && link.receiver.run != receiver.run)
+        {
+            is_contested = true;
+            // Without room it has been told of others, and answers for itself with the first.
+            let _ = rival.contested.try_send(receiver.run);
+        }
+        let (contested, hears_contested) = mpsc::channel(UNTOLD);
+        let (disowned, hears_disowned) = oneshot::channel();
+        let disowned = Some(disowned);
+        links.push(Link { number, receiver, connection, has_joined: false, contested, disowned });
+        drop(inner);
+        let presence = Presence { offices: self.clone(), office, number };
+        (presence, Rivals { contested: hears_contested, disowned: hears_disowned }, is_contested)
     }
 
-    /// Where the next stream for `office` may go, best first.
-    pub(crate) fn connections(&self, office: &MemberId) -> Vec<C> {
+    /// The receiver `by`, which is alive, does not know the run that claims its store.
+    pub(crate) fn disown(&self, office: &MemberId, by: Receiver, run: RunId) {
+        let mut inner = self.lock();
+        let Some(links) = inner.links.get_mut(office) else { return };
+        for link in links.iter_mut().filter(|link| link.receiver == Receiver { run, ..by }) {
+            link.has_joined = false;
+            if let Some(disowned) = link.disowned.take() {
+                // Fails only if it is about to go anyway.
+                let _ = disowned.send(by.run);
+            }
+        }
+        self.count(&inner);
+    }
+
+    /// Where the next stream for this store may go, best first.
+    pub(crate) fn connections(&self, office: &MemberId, store: StoreId) -> Vec<C> {
         let inner = self.lock();
         let links = inner.links.get(office).map(Vec::as_slice).unwrap_or_default();
-        links.iter().rev().map(|(_, connection)| connection.clone()).collect()
+        let joined = links.iter().rev().filter(|link| link.has_joined && link.receiver.store == store);
+        joined.map(|link| link.connection.clone()).collect()
     }
 
     /// How many offices have a connection, to be watched.
@@ -60,15 +128,9 @@ impl<C: Clone> Offices<C> {
         self.connected.subscribe()
     }
 
-    fn leave(&self, office: &MemberId, link: u64) {
-        let mut inner = self.lock();
-        if let Some(links) = inner.links.get_mut(office) {
-            links.retain(|(number, _)| *number != link);
-            if links.is_empty() {
-                inner.links.remove(office);
-                self.connected.send_replace(inner.links.len());
-            }
-        }
+    fn count(&self, inner: &Inner<C>) {
+        let joined = inner.links.values().filter(|links| links.iter().any(|link| link.has_joined)).count();
+        self.connected.send_if_modified(|connected| std::mem::replace(connected, joined) != joined);
     }
 
     /// No operation under the lock can panic half-way, so a poisoned lock still guards a whole map.
@@ -81,55 +143,42 @@ impl<C: Clone> Offices<C> {
 pub(crate) struct Presence<C: Clone> {
     offices: Arc<Offices<C>>,
     office: MemberId,
-    link: u64,
+    number: u64,
+}
+
+impl<C: Clone> Presence<C> {
+    /// From now on streams may come. If the office has more than [`MAX_CONNECTIONS_PER_OFFICE`] now, the oldest connection
+    /// of the store that has most is handed back, to be closed: no receiver pushes out another.
+    pub(crate) fn join(&self) -> Option<C> {
+        let mut inner = self.offices.lock();
+        let links = inner.links.get_mut(&self.office)?;
+        links.iter_mut().filter(|link| link.number == self.number).for_each(|link| link.has_joined = true);
+        let displaced =
+            (links.len() > MAX_CONNECTIONS_PER_OFFICE).then(|| links.remove(oldest_of_most(links)).connection);
+        self.offices.count(&inner);
+        displaced
+    }
+}
+
+/// Where the oldest link of the store with most links is.
+fn oldest_of_most<C>(links: &[Link<C>]) -> usize {
+    let links_of = |store: StoreId| links.iter().filter(|link| link.receiver.store == store).count();
+    let most = links.iter().map(|link| links_of(link.receiver.store)).max();
+    links.iter().position(|link| Some(links_of(link.receiver.store)) == most).unwrap_or(0)
 }
 
 impl<C: Clone> Drop for Presence<C> {
     fn drop(&mut self) {
-        self.offices.leave(&self.office, self.link);
+        let mut inner = self.offices.lock();
+        if let Some(links) = inner.links.get_mut(&self.office) {
+            links.retain(|link| link.number != self.number);
+            if links.is_empty() {
+                inner.links.remove(&self.office);
+            }
+        }
+        self.offices.count(&inner);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn office(name: &str) -> MemberId {
-        name.parse().unwrap()
-    }
-
-    #[test]
-    fn a_stream_goes_to_the_newest_connection_of_its_office() {
-        let offices = Offices::new();
-        let (_first, _) = offices.join(office("ga-koeln"), 1);
-        let (second, _) = offices.join(office("ga-koeln"), 2);
-        let (_other, _) = offices.join(office("ga-bonn"), 3);
-        assert_eq!(offices.connections(&office("ga-koeln")), [2, 1]);
-        drop(second);
-        assert_eq!(offices.connections(&office("ga-koeln")), [1], "an older connection serves on");
-        assert_eq!(offices.connections(&office("ga-aachen")), [0; 0]);
-    }
-
-    #[test]
-    fn an_office_without_connections_leaves_nothing_behind() {
-        let offices = Offices::new();
-        let (first, _) = offices.join(office("ga-koeln"), 1);
-        assert_eq!(*offices.connected().borrow(), 1);
-        drop(first);
-        assert_eq!(*offices.connected().borrow(), 0);
-        assert!(offices.connections(&office("ga-koeln")).is_empty());
-    }
-
-    #[test]
-    fn the_oldest_connection_goes_when_there_are_too_many() {
-        let offices = Offices::new();
-        let mut present: Vec<_> =
-            (0..MAX_CONNECTIONS_PER_OFFICE).map(|n| offices.join(office("ga-koeln"), n)).collect();
-        assert!(present.iter().all(|(_, displaced)| displaced.is_none()));
-        let (_newest, displaced) = offices.join(office("ga-koeln"), 99);
-        assert_eq!(displaced, Some(0));
-        drop(present.remove(0));
-        let left = offices.connections(&office("ga-koeln"));
-        assert_eq!((left.len(), left[0]), (MAX_CONNECTIONS_PER_OFFICE, 99), "leaving late takes nobody else out");
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use schleuse_protocol::inner::UsedNonces;
+use schleuse_protocol::inner::{Room, UsedNonces};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::carry;
 use schleuse_transport::clock::Clock;
@@ -60,7 +60,10 @@ impl Shared {
             members,
             keys: KeyRing::new(cluster_secret, clock.unix()),
             offices: Offices::new(),
-            used: Mutex::new(UsedNonces::new(limits.used_nonces_per_office.get())),
+            used: Mutex::new(UsedNonces::new(Room {
+                per_office: limits.used_nonces_per_office.get(),
+                in_all: limits.used_nonces.get(),
+            })),
             places: Arc::default(),
             budgets: MintBudgets::new(MintRate {
                 tokens_per_second: limits.tokens_per_second.get(),

@@ -44,13 +44,13 @@ async fn next_hop(
     let opener = Opener { keys: &shared.keys, used: &shared.used };
     let header = worker.shutdown.unless_draining(carry::header(recv, shared.clock)).await;
     let header = header.ok_or(StreamRefusal::Unavailable)??;
-    let Forward { office, nonce, bytes } = judge(shared.settings.id, &opener, header, shared.clock.now())?;
+    let Forward { office, store, nonce, bytes } = judge(shared.settings.id, &opener, header, shared.clock.now())?;
     let bytes = Bytes::from(bytes);
     visit.goes(office, bytes.len());
     let place = shared.places.take(nonce).ok_or(StreamRefusal::Unavailable)?;
     let standstill = standstills.towards(office);
     let awaited = AwaitNextHop::new(shared.clock.now());
-    for connection in shared.offices.connections(&office) {
+    for connection in shared.offices.connections(&office, store) {
         match carry::open(&connection, bytes.clone(), standstill.clone(), &awaited, shared.clock).await {
             Ok(far) => return Ok((far, place)),
             // This connection was just lost; an older one may live.

@@ -7,7 +7,7 @@ mod used;
 
 use alloc::vec::Vec;
 
-pub use used::UsedNonces;
+pub use used::{Room, UsedNonces};
 
 use crate::hop::Header;
 use crate::limits::VERSION;
@@ -16,7 +16,7 @@ use crate::wire::frame::{FrameType, encode_frame};
 use crate::wire::hop::{Incoming, Open};
 use crate::wire::name::MemberId;
 use crate::wire::refusal::StreamRefusal;
-use crate::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
+use crate::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken, StoreId};
 
 /// Opens route tokens (`schleuse-admission` and `schleuse-seal`), and knows which are used ([`UsedNonces`]).
 pub trait RouteOpener {
@@ -27,11 +27,13 @@ pub trait RouteOpener {
     fn is_used(&self, office: &MemberId, nonce: &RouteNonce) -> bool;
 }
 
-/// Where an accepted stream goes: open a stream on a live connection of this office and write these bytes first.
+/// Where an accepted stream goes: open a stream on a live connection of this office's receiver and write these bytes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
     /// Where to.
     pub office: MemberId,
+    /// To which of its receivers.
+    pub store: StoreId,
     /// Which token let the stream in.
     pub nonce: RouteNonce,
     /// The `Incoming` frame, and what came after `Open`.
@@ -45,11 +47,11 @@ pub struct Forward {
 /// unused.
 pub fn judge(me: MemberId, opener: &impl RouteOpener, header: Header, now: Now) -> Result<Forward, StreamRefusal> {
     let Header { open, rest, .. } = header;
-    let RouteClaims { office, .. } = claims(me, opener, &open, now).ok_or(StreamRefusal::Refused)?;
+    let RouteClaims { office, store, .. } = claims(me, opener, &open, now).ok_or(StreamRefusal::Refused)?;
     let nonce = open.token.nonce;
     let mut bytes = encode_frame(FrameType::Incoming, &Incoming { version: VERSION, nonce });
     bytes.extend_from_slice(&rest);
-    Ok(Forward { office, nonce, bytes })
+    Ok(Forward { office, store, nonce, bytes })
 }
 
 fn claims(me: MemberId, opener: &impl RouteOpener, open: &Open, now: Now) -> Option<RouteClaims> {

@@ -28,7 +28,7 @@ use alloc::collections::VecDeque;
 
 pub use action::{Found, OfficeAction, OfficePolicy, TicketState};
 use input::Input;
-pub use pool::{NoRoute, TokenPool};
+pub use pool::{NoRoute, Supply, TokenFault, TokenPool};
 use session::Session;
 use state::{AwaitHello, State};
 

@@ -9,14 +9,16 @@ use schleuse_protocol::wire::hello::{
     ContentHash, Encapsulated, Hello, Identity, Intro, Language, Trailer, unpad_fixed,
 };
 use schleuse_protocol::wire::hop::OuterToInner;
-use schleuse_protocol::wire::hop::{AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open};
+use schleuse_protocol::wire::hop::{
+    AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, RunId,
+};
 use schleuse_protocol::wire::name::{MemberId, Name, PayloadKind};
 use schleuse_protocol::wire::proof::ProofBody;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
 use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
-use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken, StoreId, TokenKeyId};
 use schleuse_protocol::wire::{Wire, WireError};
 
 fn member() -> impl Strategy<Value = MemberId> {
@@ -169,11 +171,16 @@ fn inner_to_outer() -> impl Strategy<Value = InnerToOuter> {
 
 fn office_to_inner() -> impl Strategy<Value = OfficeToInner> {
     prop_oneof![
-        Just(OfficeToInner::Hello(VERSION)),
+        (bytes(), bytes()).prop_map(|(store, run)| OfficeToInner::Hello {
+            version: VERSION,
+            store: StoreId(store),
+            run: RunId(run)
+        }),
         (1..=MAX_TOKEN_BATCH as u16, seconds())
             .prop_map(|(count, not_after)| OfficeToInner::TokensWanted { count, not_after }),
         prop::collection::vec(nonce(), 0..=MAX_USED_BATCH).prop_map(OfficeToInner::Used),
         Just(OfficeToInner::Drain),
+        bytes().prop_map(|run| OfficeToInner::NotMine { run: RunId(run) }),
     ]
 }
 
@@ -182,6 +189,9 @@ fn inner_to_office() -> impl Strategy<Value = InnerToOffice> {
         (seconds(), prop::collection::vec(token(), 0..=MAX_TOKEN_BATCH))
             .prop_map(|(not_after, tokens)| InnerToOffice::Tokens { not_after, tokens }),
         Just(InnerToOffice::Drain),
+        bytes().prop_map(|key| InnerToOffice::TokenKey(TokenKeyId(key))),
+        bytes().prop_map(|run| InnerToOffice::Contested { run: RunId(run) }),
+        bytes().prop_map(|run| InnerToOffice::Copy { run: RunId(run) }),
     ]
 }
 
@@ -215,8 +225,8 @@ proptest! {
     #[test]
     fn tokens(value in token(), place: usize, bit: u8) { obeys(&value, place, bit) }
     #[test]
-    fn claims(office in member(), not_after in seconds(), place: usize, bit: u8) {
-        obeys(&RouteClaims { office, not_after }, place, bit);
+    fn claims(office in member(), store: [u8; 8], not_after in seconds(), place: usize, bit: u8) {
+        obeys(&RouteClaims { office, store: StoreId(store), not_after }, place, bit);
     }
     #[test]
     fn opens(inner in member(), token in token(), place: usize, bit: u8) {
@@ -324,7 +334,9 @@ fn the_rules_of_each_type_hold() {
     invalid(OfficeToInner::from_wire(&OfficeToInner::TokensWanted { count: 0, not_after: end }.to_wire()));
     invalid(OfficeToInner::from_wire(&OfficeToInner::TokensWanted { count: oversized, not_after: end }.to_wire()));
     invalid(OfficeToInner::from_wire(&OfficeToInner::Used(vec![RouteNonce([0; 16]); MAX_USED_BATCH + 1]).to_wire()));
-    invalid(OfficeToInner::from_wire(&OfficeToInner::Hello(2).to_wire()));
+    invalid(OfficeToInner::from_wire(
+        &OfficeToInner::Hello { version: 2, store: StoreId([0; 8]), run: RunId([0; 8]) }.to_wire(),
+    ));
     let refusal = |length| Reply::Refusal(Refusal { reason: Reason::Expired, text: "x".repeat(length) }).to_wire();
     assert!(Reply::from_wire(&refusal(200)).is_ok());
     assert!(matches!(Reply::from_wire(&refusal(201)), Err(WireError::Invalid(_))));

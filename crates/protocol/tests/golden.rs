@@ -12,13 +12,15 @@ use schleuse_protocol::wire::hello::{
     ContentHash, Encapsulated, Hello, Identity, Intro, Language, Trailer, pad_fixed, unpad_fixed,
 };
 use schleuse_protocol::wire::hop::OuterToInner;
-use schleuse_protocol::wire::hop::{AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open};
+use schleuse_protocol::wire::hop::{
+    AdmissionKeyBytes, Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, RunId,
+};
 use schleuse_protocol::wire::proof::{Attestation, Proof};
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
 use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
-use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken, StoreId, TokenKeyId};
 
 fn golden<T: Wire + PartialEq + Debug>(value: T, bytes: &[u8]) {
     assert_eq!(value.to_wire(), bytes);
@@ -26,14 +28,14 @@ fn golden<T: Wire + PartialEq + Debug>(value: T, bytes: &[u8]) {
 }
 
 fn token(number: u8) -> RouteToken {
-    RouteToken { epoch: Epoch(694), nonce: RouteNonce([number; 16]), sealed: [0xb0; 40], mac: [0xc0; 16] }
+    RouteToken { epoch: Epoch(694), nonce: RouteNonce([number; 16]), sealed: [0xb0; 48], mac: [0xc0; 16] }
 }
 
 /// `token(0xa1)`, which several types carry.
-const TOKEN: [u8; 76] = hex!(
+const TOKEN: [u8; 84] = hex!(
     "b6020000"                                                                         // epoch 694
     "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"                                                 // nonce
-    "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0" // sealed
+    "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0" // sealed
     "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"                                                 // mac
 );
 
@@ -59,13 +61,18 @@ fn route(inner: &str, number: u8) -> Route {
 fn route_token_and_claims() {
     golden(token(0xa1), &TOKEN);
     golden(
-        RouteClaims { office: "ga-koeln".parse().unwrap(), not_after: UnixSeconds(1_800_086_400) },
+        RouteClaims {
+            office: "ga-koeln".parse().unwrap(),
+            store: StoreId([0xa2; 8]),
+            not_after: UnixSeconds(1_800_086_400),
+        },
         &hex!(
             "67612d6b6f656c6e0000000000000000" // office "ga-koeln"
+            "a2a2a2a2a2a2a2a2"                 // store
             "80234b6b00000000"                 // not after 1,800,086,400
         ),
     );
-    assert_eq!(token(0xa1).authenticated_bytes(), TOKEN[..60]);
+    assert_eq!(token(0xa1).authenticated_bytes(), TOKEN[..68]);
 }
 
 #[test]
@@ -174,7 +181,7 @@ fn hop_headers() {
     golden(open, &[&head[..], &TOKEN].concat());
     let frame_head = hex!(
         "01"       // frame type Open
-        "5d000000" // 93 bytes
+        "65000000" // 101 bytes
     );
     assert_eq!(encode_frame(FrameType::Open, &open), [&frame_head[..], &head, &TOKEN].concat());
     golden(
@@ -204,7 +211,15 @@ fn control_messages() {
         ),
     );
     golden(InnerToOuter::Drain, &hex!("01000000"));
-    golden(OfficeToInner::Hello(VERSION), &hex!("00000000" "01"));
+    golden(
+        OfficeToInner::Hello { version: VERSION, store: StoreId([0xa2; 8]), run: RunId([0xa3; 8]) },
+        &hex!(
+            "00000000"         // variant 0, Hello
+            "01"               // version
+            "a2a2a2a2a2a2a2a2" // store
+            "a3a3a3a3a3a3a3a3" // run
+        ),
+    );
     golden(
         OfficeToInner::TokensWanted { count: 48, not_after: UnixSeconds(1_800_086_400) },
         &hex!(
@@ -222,6 +237,7 @@ fn control_messages() {
         ),
     );
     golden(OfficeToInner::Drain, &hex!("03000000"));
+    golden(OfficeToInner::NotMine { run: RunId([0xa3; 8]) }, &hex!("04000000" "a3a3a3a3a3a3a3a3"));
     let tokens = InnerToOffice::Tokens { not_after: UnixSeconds(1_800_086_400), tokens: vec![token(0xa1)] };
     let head = hex!(
         "00000000"         // variant 0, Tokens
@@ -230,6 +246,9 @@ fn control_messages() {
     );
     golden(tokens, &[&head[..], &TOKEN].concat());
     golden(InnerToOffice::Drain, &hex!("01000000"));
+    golden(InnerToOffice::TokenKey(TokenKeyId([0xa4; 8])), &hex!("02000000" "a4a4a4a4a4a4a4a4"));
+    golden(InnerToOffice::Contested { run: RunId([0xa3; 8]) }, &hex!("03000000" "a3a3a3a3a3a3a3a3"));
+    golden(InnerToOffice::Copy { run: RunId([0xa3; 8]) }, &hex!("04000000" "a3a3a3a3a3a3a3a3"));
 }
 
 #[test]

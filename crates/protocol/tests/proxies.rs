@@ -12,7 +12,7 @@ use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::{Incoming, Open};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken, StoreId};
 
 const BEGIN: UnixSeconds = UnixSeconds(1_800_000_000);
 
@@ -25,7 +25,7 @@ fn name(text: &str) -> MemberId {
 }
 
 fn token(not_after: UnixSeconds) -> RouteToken {
-    RouteToken { epoch: Epoch::of(not_after), nonce: RouteNonce([9; 16]), sealed: [1; 40], mac: [2; 16] }
+    RouteToken { epoch: Epoch::of(not_after), nonce: RouteNonce([9; 16]), sealed: [1; 48], mac: [2; 16] }
 }
 
 fn open(not_after: UnixSeconds) -> Vec<u8> {
@@ -54,7 +54,11 @@ struct Opener {
 
 impl RouteOpener for Opener {
     fn open(&self, token: &RouteToken, _: UnixSeconds) -> Option<RouteClaims> {
-        (token.mac == [2; 16]).then_some(RouteClaims { office: name("ga"), not_after: self.not_after })
+        (token.mac == [2; 16]).then_some(RouteClaims {
+            office: name("ga"),
+            store: StoreId([7; 8]),
+            not_after: self.not_after,
+        })
     }
 
     fn is_used(&self, _: &MemberId, nonce: &RouteNonce) -> bool {
@@ -155,7 +159,7 @@ fn the_inner_proxy_replaces_the_token_by_its_nonce() {
     let opener = Opener { not_after, used: HashSet::new() };
     let incoming = Incoming { version: VERSION, nonce: RouteNonce([9; 16]) };
     let bytes = [encode_frame(FrameType::Incoming, &incoming), vec![7; 100]].concat();
-    let expected = inner::Forward { office: name("ga"), nonce: RouteNonce([9; 16]), bytes };
+    let expected = inner::Forward { office: name("ga"), store: StoreId([7; 8]), nonce: RouteNonce([9; 16]), bytes };
     assert_eq!(to_office(&opener, &[open(not_after), vec![7; 100]].concat(), at(0)), Ok(expected));
 }
 

@@ -2,18 +2,21 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use schleuse_protocol::wire::hop::RunId;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_seal::Office;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::net::ClientConfig;
 use schleuse_transport::shutdown::Shutdown;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::keys::Vault;
-use crate::link::{Arrivals, Leases, Routes};
+use crate::link::Leases;
 use crate::members::Members;
+use crate::room::Room;
+use crate::routes::Routes;
 use crate::store::Store;
 
 /// The running office.
@@ -30,10 +33,10 @@ pub(crate) struct Core {
     pub(crate) seal: Arc<Office>,
     pub(crate) routes: Routes,
     pub(crate) leases: Arc<Leases>,
-    /// Streams without an authentic hello.
-    pub(crate) arrivals: Arc<Arrivals>,
-    /// One permit a stream with an authentic hello.
-    pub(crate) streams: Arc<Semaphore>,
+    /// For the streams of each inner proxy.
+    pub(crate) room: Room,
+    /// Tells this run of the daemon from others that claim the same store.
+    pub(crate) run: RunId,
     /// A submission became complete.
     pub(crate) completed: Notify,
     /// Something was shredded: there is ciphertext to clear away.
@@ -53,9 +56,13 @@ impl Core {
 
     /// What does not work, in one line; none if everything does.
     pub(crate) fn trouble(&self) -> Option<String> {
-        let links = self.routes.status().into_iter().filter(|link| !link.up).map(|link| {
-            let why = link.trouble.unwrap_or_else(|| "it is being dialled".to_owned());
-            format!("no link to {}: {why}", link.inner)
+        let links = self.routes.status().into_iter().filter(|link| !link.up || !link.complaints.is_empty());
+        let links = links.map(|link| match link.up {
+            true => format!("{}: {}", link.inner, link.complaints.join(", ")),
+            false => {
+                let why = link.trouble.unwrap_or_else(|| "it is being dialled".to_owned());
+                format!("no link to {}: {why}", link.inner)
+            }
         });
         let troubles: Vec<String> = links.chain(self.members.newest().trouble_at(self.clock.unix())).collect();
         (!troubles.is_empty()).then(|| troubles.join("; "))

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Content, ContentError};
 use crate::core::Core;
 use crate::findings::Findings;
-use crate::link::LinkStatus;
+use crate::routes::LinkStatus;
 use crate::store::{Command, Counts, Cursor, InboxRow, Outcome, StoreError};
 
 /// One complete submission.

@@ -24,6 +24,8 @@ mod link;
 mod members;
 pub mod mint;
 mod policy;
+mod room;
+mod routes;
 
 pub mod content;
 pub mod findings;
@@ -38,7 +40,7 @@ pub mod texts;
 
 pub use config::Config;
 pub use keys::{CREDENTIAL, DamagedRecord, create_key_file};
-pub use link::LinkStatus;
 pub use mint::{MAX_COUNT, MintError, MintRequest};
 pub use policy::{SenderRule, SenderRuleError};
 pub use receiver::{Handle, Receiver, check, check_secrets};
+pub use routes::LinkStatus;

@@ -11,14 +11,16 @@ use schleuse_seal::{OneTimeSecret, sign_ticket};
 use crate::config::MAX_VALIDITY;
 use crate::core::Core;
 use crate::crash;
-use crate::link::Shortage;
 use crate::policy::SenderRule;
-use crate::store::{Command, NewTicket, StoreError};
+use crate::routes::{Complaint, Shortage};
+use crate::store::{Command, NewTicket, Refused, StoreError};
 
 /// Most tickets that are minted at once: they become durable with one commit, and are in memory together.
 pub const MAX_COUNT: usize = 500;
 /// Tickets that are made in one go: a few milliseconds with suite 2, which is as long as streams then wait.
 const IN_ONE_GO: usize = 8;
+/// How often routes are replaced because their nonces are in other tickets.
+const MOST_COLLISIONS: usize = 8;
 /// A ticket is valid a little before it was minted: the sender's clock may be behind ours.
 const CLOCK_SLACK: u64 = 300;
 
@@ -139,18 +141,52 @@ pub(crate) async fn mint_many(core: &Core, request: &MintRequest, count: usize) 
     }
     let minted_at = core.clock.unix();
     let not_after = minted_at.after(validity);
-    let (mut tickets, mut rows) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for routes in core.routes.take(count, not_after).await? {
-        let (ticket, row) = make(core, request, routes, minted_at, not_after)?;
-        tickets.push(ticket);
-        rows.push(row);
-        if rows.len() % IN_ONE_GO == 0 {
-            tokio::task::yield_now().await;
+    let mut routes = core.routes.take(count, not_after).await?;
+    // A nonce that is in another ticket makes its route useless, not the ticket. Between this look and the commit
+    // another mint can have used it only once more, so a few rounds are enough.
+    for _ in 0..MOST_COLLISIONS {
+        drop_collisions(core, &mut routes).await?;
+        let missing = routes.iter().filter(|routes| routes.is_empty()).count();
+        routes.retain(|routes| !routes.is_empty());
+        if missing > 0 {
+            routes.extend(core.routes.take(missing, not_after).await?);
+            continue;
+        }
+        let (mut tickets, mut rows) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for routes in &routes {
+            let (ticket, row) = make(core, request, routes.clone(), minted_at, not_after)?;
+            tickets.push(ticket);
+            rows.push(row);
+            if rows.len() % IN_ONE_GO == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        match core.store.write(Command::AddTickets(rows)).await {
+            Err(StoreError::Refused(Refused::Exists)) => {}
+            added => {
+                added?;
+                crash::point("after-mint-commit", "");
+                return Ok(tickets);
+            }
         }
     }
-    core.store.write(Command::AddTickets(rows)).await?;
-    crash::point("after-mint-commit", "");
-    Ok(tickets)
+    Err(MintError::NoRoute)
+}
+
+/// Takes the routes away whose nonces are in other tickets, or twice in these, and names who handed them out.
+async fn drop_collisions(core: &Core, routes: &mut [Vec<Route>]) -> Result<(), StoreError> {
+    let nonces = routes.iter().flatten().map(|route| route.token.nonce).collect();
+    let mut used = core.store.nonces_in_tickets(nonces).await?;
+    for routes in routes {
+        routes.retain(|route| {
+            let is_new = used.insert(route.token.nonce);
+            if !is_new {
+                core.routes.complain(route.inner, Complaint::Collision);
+            }
+            is_new
+        });
+    }
+    Ok(())
 }
 
 fn make(

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use schleuse_directory::Role;
+use schleuse_protocol::wire::hop::RunId;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::ticket::{Ticket, TicketId};
 use schleuse_seal::{Office, SigningKey, system_rng};
@@ -18,7 +19,7 @@ use schleuse_transport::secret::SecretKey;
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::supervise;
 use schleuse_transport::tls::{Identity, Roots};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
@@ -27,17 +28,16 @@ use crate::content::{Content, ContentError};
 use crate::core::Core;
 use crate::inbox::{Page, Status, Submission};
 use crate::keys::{Vault, key_file};
-use crate::link::{self, Arrivals, Routes};
+use crate::link;
 use crate::members::Members;
 use crate::mint::{MintError, MintRequest, mint_many};
+use crate::room::Room;
+use crate::routes::Routes;
 use crate::store::{Command, Cursor, Store, StoreError};
 use crate::{api, findings, upkeep};
 
 /// Name under which the store remembers the highest version of the directory.
 const DIRECTORY_VERSION: &str = "directory-version";
-
-/// Streams that may wait for their hello, for each that may run: they cost little.
-const ARRIVALS_PER_STREAM: usize = 4;
 
 /// The office's daemon.
 pub struct Receiver;
@@ -167,8 +167,8 @@ impl Receiver {
             seal: Arc::new(Office::new(loaded.signing_key, system_rng())),
             routes: Routes::new(clock, inners.iter().map(|inner| (inner.id, inner.address.clone()))),
             leases: Arc::default(),
-            arrivals: Arc::new(Arrivals::new(max_streams.saturating_mul(ARRIVALS_PER_STREAM))),
-            streams: Arc::new(Semaphore::new(max_streams)),
+            room: Room::new(max_streams, inners.len()),
+            run: new_run()?,
             completed: Notify::new(),
             garbage: Notify::new(),
             shutdown: Shutdown::new(),
@@ -369,6 +369,12 @@ impl Handle {
 async fn stopped(core: Arc<Core>) -> Result<(), AppError> {
     let thread = core.store.stopped().await;
     Err(AppError::new(exit::FAILURE, format_args!("{thread} has ended; the lines above may say why")))
+}
+
+fn new_run() -> Result<RunId, AppError> {
+    let mut run = RunId([0; 8]);
+    getrandom::fill(&mut run.0).map_err(|error| AppError::new(exit::FAILURE, format!("no random numbers: {error}")))?;
+    Ok(run)
 }
 
 async fn load_members(config: &Config, store: &Store, clock: Clock) -> Result<Members, AppError> {

@@ -31,6 +31,7 @@ mod reader;
 mod tests;
 mod writer;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -38,7 +39,7 @@ use rusqlite::Connection;
 use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
-use schleuse_protocol::wire::token::RouteNonce;
+use schleuse_protocol::wire::token::{RouteNonce, StoreId};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -66,6 +67,7 @@ pub struct Store {
     /// The name of a thread that has ended, by itself or because it was asked to.
     stopped: Stopped,
     path: PathBuf,
+    id: StoreId,
 }
 
 /// The ways to the threads. They stop when all copies are dropped.
@@ -115,7 +117,7 @@ impl Store {
     pub async fn open(path: &Path, max_bytes: Option<u64>) -> Result<Self, StoreError> {
         let engine = Engine { path: path.to_owned(), max_bytes };
         let opening = engine.clone();
-        let (writing, reading) =
+        let (writing, reading, id) =
             tokio::task::spawn_blocking(move || connect(&opening)).await.unwrap_or(Err(StoreError::Stopped))?;
         let (post, delivering) = Post::start();
         let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
@@ -129,6 +131,7 @@ impl Store {
             running: tokio::sync::Mutex::new(Some(Running { threads: [read_to_end, written], post: delivering })),
             stopped,
             path: path.to_owned(),
+            id,
         })
     }
 
@@ -138,6 +141,11 @@ impl Store {
         // Fails only when the sender is gone, and it is in `self`.
         let name = stopped.wait_for(Option::is_some).await.ok().and_then(|name| *name);
         name.unwrap_or("store")
+    }
+
+    /// Names this store for ever. A copy of the database has the same name.
+    pub fn id(&self) -> StoreId {
+        self.id
     }
 
     /// The database file.
@@ -176,6 +184,11 @@ impl Store {
     /// Finds the live ticket to which a route token leads.
     pub async fn live_ticket(&self, nonce: RouteNonce) -> Result<Option<LiveTicket>, StoreError> {
         self.read(move |connection| read::live_ticket(connection, nonce)).await
+    }
+
+    /// Which of these nonces are in tickets that live.
+    pub async fn nonces_in_tickets(&self, nonces: Vec<RouteNonce>) -> Result<HashSet<RouteNonce>, StoreError> {
+        self.read(move |connection| read::nonces_in_tickets(connection, &nonces)).await
     }
 
     /// How far a ticket is.
@@ -245,11 +258,12 @@ impl Store {
     }
 }
 
-/// The connections of the writer and of the reader.
-fn connect(engine: &Engine) -> Result<(Connection, Connection), StoreError> {
+/// The connections of the writer and of the reader, and the store's name.
+fn connect(engine: &Engine) -> Result<(Connection, Connection, StoreId), StoreError> {
     let open =
         |error: rusqlite::Error| StoreError::Open { path: engine.path.clone(), reason: error::describe(&error).into() };
     let writing = engine.writer().map_err(open)?;
     engine::migrate(&writing, &engine.path)?;
-    Ok((writing, engine.reader().map_err(open)?))
+    let id = read::store_id(&writing)?;
+    Ok((writing, engine.reader().map_err(open)?, id))
 }

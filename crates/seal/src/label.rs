@@ -40,11 +40,13 @@ pub enum Label {
     RouteKey,
     /// Associated data of a sealed route: epoch.
     Route,
+    /// HKDF: the name by which an inner proxy tells offices with which secret it mints tokens.
+    TokenKeyId,
 }
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Info,
         Self::Intro,
         Self::Commitment,
@@ -59,6 +61,7 @@ impl Label {
         Self::AtRest,
         Self::RouteKey,
         Self::Route,
+        Self::TokenKeyId,
     ];
 
     /// The label as it is encoded.
@@ -78,6 +81,7 @@ impl Label {
             Self::AtRest => "schleuse/1 at-rest record",
             Self::RouteKey => "schleuse/1 route key",
             Self::Route => "schleuse/1 route",
+            Self::TokenKeyId => "schleuse/1 token key id",
         }
     }
 

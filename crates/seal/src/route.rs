@@ -1,6 +1,7 @@
 //! The sealed half of a route token: an inner proxy's note to itself, which nobody else can read.
 //!
 //! ```text
+//! key id = HKDF-SHA256: Extract(no salt, cluster secret), Expand(key id label), 8 bytes
 //! key    = HKDF-SHA256 (RFC 5869): Extract(no salt, cluster secret), Expand(label | epoch)
 //! sealed = XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha) of the claims, nonce = token nonce 16 | 8 zero bytes,
 //!          aad = label | epoch
@@ -14,7 +15,7 @@ use hkdf::Hkdf;
 use rand::CryptoRng;
 use schleuse_protocol::limits::TAG;
 use schleuse_protocol::wire::Wire;
-use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken, TokenKeyId};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -33,6 +34,13 @@ impl RouteSealer {
         Self { secret: Zeroizing::new(extracted.into()) }
     }
 
+    /// Names the cluster's secret, and tells nothing about it.
+    pub fn key_id(&self) -> TokenKeyId {
+        let mut id = TokenKeyId([0; 8]);
+        self.expand(&Label::TokenKeyId.bind(&[]), &mut id.0);
+        id
+    }
+
     /// A token for these claims. Its `mac` is still zero: `AdmissionKey::mac` fills it in.
     pub fn seal(&self, claims: &RouteClaims, rng: &mut impl CryptoRng) -> RouteToken {
         let mut nonce = RouteNonce([0; 16]);
@@ -44,7 +52,7 @@ impl RouteSealer {
         let made = self
             .cipher(epoch)
             .encrypt_inout_detached(&extended_nonce(&nonce), &aad(epoch), body.into())
-            .expect("24 bytes are few enough (RFC 8439 section 2.8)");
+            .expect("32 bytes are few enough (RFC 8439 section 2.8)");
         tag.copy_from_slice(&made);
         RouteToken { epoch, nonce, sealed, mac: [0; 16] }
     }
@@ -64,11 +72,15 @@ impl RouteSealer {
     /// RFC 5869 section 2.3: the key of one epoch.
     fn cipher(&self, epoch: Epoch) -> XChaCha20Poly1305 {
         let mut key = Zeroizing::new([0; 32]);
+        self.expand(&Label::RouteKey.bind(&[&epoch.0.to_le_bytes()]), key.as_mut_slice());
+        XChaCha20Poly1305::new((&*key).into())
+    }
+
+    fn expand(&self, info: &[u8], output: &mut [u8]) {
         Hkdf::<Sha256>::from_prk(self.secret.as_slice())
             .expect("32 bytes are a whole extracted secret")
-            .expand(&Label::RouteKey.bind(&[&epoch.0.to_le_bytes()]), key.as_mut_slice())
+            .expand(info, output)
             .expect("32 bytes are fewer than 255 blocks");
-        XChaCha20Poly1305::new((&*key).into())
     }
 }
 

@@ -10,7 +10,7 @@ use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
 /// the proxy has to compute the MAC before it can refuse.
 pub(crate) fn stream() -> Bytes {
     let now = schleuse_transport::clock::Clock::start().unix();
-    let token = RouteToken { epoch: Epoch::of(now), nonce: RouteNonce([7; 16]), sealed: [7; 40], mac: [7; 16] };
+    let token = RouteToken { epoch: Epoch::of(now), nonce: RouteNonce([7; 16]), sealed: [7; 48], mac: [7; 16] };
     let inner = crate::net::INNER.parse().expect("a valid id");
     Bytes::from(encode_frame(FrameType::Open, &Open { version: VERSION, inner, token }))
 }

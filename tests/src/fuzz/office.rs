@@ -52,7 +52,7 @@ pub(super) static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let signing = SigningKey::from_bytes(&[1; 32]);
     let office_public = signing.public();
     let (secret, key) = OneTimeSecret::generate(Suite::X25519, &mut rng);
-    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [3; 16] };
+    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([1; 16]), sealed: [2; 48], mac: [3; 16] };
     let body = TicketBody {
         version: VERSION,
         office: "ga-koeln".parse().expect("a valid id"),

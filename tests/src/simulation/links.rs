@@ -6,7 +6,7 @@ use schleuse_admission::AdmissionKey;
 use schleuse_protocol::limits::EPOCH;
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::hop::{InnerToOffice, OfficeToInner};
-use schleuse_protocol::wire::token::{Epoch, RouteClaims};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, StoreId};
 
 use super::world::{Event, Party, World};
 
@@ -62,11 +62,12 @@ impl World {
         let is_parted = self.parted_until([Party::Inner(inner), Party::Office(office)]).is_some();
         if self.offices[office].up && self.inners[inner].up && !is_parted {
             let id = self.inners[inner].id;
-            let now = self.clock_of(Party::Office(office)).unix;
+            let (now, key) = (self.clock_of(Party::Office(office)), self.inners[inner].keys.borrow().id());
             let is_new = self.links.inner_office.insert((inner, office));
             let pool = &mut self.offices[office].pool;
             if is_new {
                 pool.handle_connected(id);
+                pool.handle_key(&id, key);
             }
             if let Some((wanted_from, request)) = pool.poll_request(now) {
                 let inner = self.inners.iter().position(|inner| inner.id == wanted_from).expect("a known proxy");
@@ -93,13 +94,15 @@ impl World {
         let not_after = not_after.clamp(now, now.after(EPOCH));
         let (id, office_id) = (self.inners[inner].id, self.offices[office].id);
         let keys = self.inners[inner].keys.clone();
-        let claims = RouteClaims { office: office_id, not_after };
+        let claims = RouteClaims { office: office_id, store: StoreId([0; 8]), not_after };
         let tokens = (0..count).map(|_| keys.borrow().mint(&claims, &mut self.rng)).collect();
         let answer = InnerToOffice::Tokens { not_after, tokens }.to_wire();
         let Ok(InnerToOffice::Tokens { not_after, tokens }) = InnerToOffice::from_wire(&answer) else {
             panic!("an inner proxy answers with tokens");
         };
-        self.offices[office].pool.handle_tokens(&id, not_after, tokens);
+        let now = self.clock_of(Party::Office(office));
+        // An answer to a request of before a link's loss finds nobody waiting.
+        let _ = self.offices[office].pool.handle_tokens(&id, not_after, tokens, |_| false, now);
     }
 
     /// Repeats a link's event as long as anybody still wants to send.

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use rand::CryptoRng;
 use schleuse_admission::AdmissionKey;
 use schleuse_protocol::hop::{AwaitHeader, AwaitNextHop, Header};
-use schleuse_protocol::inner::{self, RouteOpener, UsedNonces};
+use schleuse_protocol::inner::{self, Room, RouteOpener, UsedNonces};
 use schleuse_protocol::outer::{self, Admission, AdmissionRing};
 use schleuse_protocol::relay::{Direction, Relay};
 use schleuse_protocol::time::{Millis, UnixSeconds};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_protocol::wire::token::{RouteClaims, RouteNonce, RouteToken};
+use schleuse_protocol::wire::token::{RouteClaims, RouteNonce, RouteToken, TokenKeyId};
 use schleuse_seal::RouteSealer;
 
 use super::mischief::{Mangler, Recording};
@@ -53,7 +53,15 @@ pub(super) struct InnerKeys {
 
 impl InnerKeys {
     pub(super) fn new(cluster_secret: [u8; 32]) -> Self {
-        Self { sealer: RouteSealer::new(&cluster_secret), cluster_secret, used: UsedNonces::new(100) }
+        Self {
+            sealer: RouteSealer::new(&cluster_secret),
+            cluster_secret,
+            used: UsedNonces::new(Room { per_office: 100, in_all: 1000 }),
+        }
+    }
+
+    pub(super) fn id(&self) -> TokenKeyId {
+        self.sealer.key_id()
     }
 
     pub(super) fn mint(&self, claims: &RouteClaims, rng: &mut impl CryptoRng) -> RouteToken {

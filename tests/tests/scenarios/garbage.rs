@@ -230,7 +230,7 @@ fn slow_bytes() {
 async fn drip(dialled: &Dialled) -> (Outcome, Duration) {
     let since = Instant::now();
     let (mut send, mut recv) = dialled.connection.open_bi().await.expect("a stream");
-    let token = RouteToken::from_wire(&[0; 76]).expect("any bytes are a token");
+    let token = RouteToken::from_wire(&[0; 84]).expect("any bytes are a token");
     let header = open(&Route { inner: "inner-1".parse().expect("a valid id"), token });
     let dripping = async {
         for byte in header {

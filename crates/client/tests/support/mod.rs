@@ -164,7 +164,7 @@ impl Net {
 
 /// The fake proxies find the ticket by the nonce, as the office does, and check nothing else of it.
 pub(crate) fn route(inner: &str) -> Route {
-    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce(rand::random()), sealed: [0; 40], mac: [0; 16] };
+    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce(rand::random()), sealed: [0; 48], mac: [0; 16] };
     Route { inner: id(inner), token }
 }
 

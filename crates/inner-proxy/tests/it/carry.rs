@@ -7,7 +7,7 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::relay::refusal_code;
 
 use crate::peers::{deliver, id, refusal, soon};
-use crate::support::{Network, Office, Outer};
+use crate::support::{Network, Office, Outer, receiver};
 
 #[tokio::test]
 async fn a_stream_with_a_good_token_reaches_its_office_and_is_seen_as_bytes() {
@@ -60,7 +60,7 @@ async fn what_is_no_header_is_refused() {
     let open = network.office.header().await;
     let mut long = encode_frame(FrameType::Open, &open);
     long[1..5].copy_from_slice(&u32::MAX.to_le_bytes());
-    let hello = encode_frame(FrameType::Control, &OfficeToInner::Hello(1));
+    let hello = encode_frame(FrameType::Control, &receiver(1, 1));
     let cases: [&[u8]; 4] = [b"GET / HTTP/1.1\r\n\r\n", &[0xff; 4096], &long, &hello];
     for bytes in cases {
         let (mut send, mut recv) = soon(network.outer.0.connection.open_bi()).await.unwrap();

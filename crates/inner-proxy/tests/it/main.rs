@@ -9,6 +9,7 @@ mod peers;
 mod pki;
 #[path = "../../../outer-proxy/tests/it/process.rs"]
 mod process;
+mod receivers;
 mod support;
 mod tokens;
 mod whole;

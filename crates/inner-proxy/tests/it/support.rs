@@ -10,9 +10,9 @@ use schleuse_protocol::limits::{EPOCH, VERSION};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::frame::FrameType;
-use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner};
+use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, InnerToOuter, OfficeToInner, Open, OuterToInner, RunId};
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_protocol::wire::token::RouteToken;
+use schleuse_protocol::wire::token::{RouteToken, StoreId};
 use schleuse_seal::SigningKey;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
@@ -202,7 +202,14 @@ pub(crate) struct Office(pub(crate) Link);
 
 impl Office {
     pub(crate) async fn link(pki: &Pki, name: &str, inner: SocketAddr) -> Self {
-        Self(Link::open(pki, name, inner, &OfficeToInner::Hello(VERSION)).await)
+        Self::link_as(pki, name, inner, receiver(1, 1)).await
+    }
+
+    /// One of several receivers of an office.
+    pub(crate) async fn link_as(pki: &Pki, name: &str, inner: SocketAddr, hello: OfficeToInner) -> Self {
+        let mut link = Link::open(pki, name, inner, &hello).await;
+        assert!(matches!(link.hear().await, InnerToOffice::TokenKey(_)));
+        Self(link)
     }
 
     /// Asks for tokens.
@@ -210,7 +217,7 @@ impl Office {
         self.0.say(&OfficeToInner::TokensWanted { count, not_after }).await;
         match self.0.hear().await {
             InnerToOffice::Tokens { not_after, tokens } => (not_after, tokens),
-            InnerToOffice::Drain => panic!("expected tokens"),
+            other => panic!("expected tokens, got {other:?}"),
         }
     }
 
@@ -229,6 +236,11 @@ impl Office {
     pub(crate) async fn stream(&self) -> (Incoming, SendStream, RecvStream) {
         next_stream(&self.0.connection).await
     }
+}
+
+/// What a receiver says first, by the numbers of its store and its run.
+pub(crate) fn receiver(store: u8, run: u8) -> OfficeToInner {
+    OfficeToInner::Hello { version: VERSION, store: StoreId([store; 8]), run: RunId([run; 8]) }
 }
 
 pub(crate) fn header(token: RouteToken) -> Open {

@@ -7,7 +7,7 @@ use schleuse_protocol::limits::{EPOCH, MAX_TOKEN_BATCH};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hop::OfficeToInner;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_protocol::wire::token::{Epoch, RouteClaims};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, StoreId};
 use schleuse_seal::{RouteSealer, system_rng};
 
 use crate::peers::{id, soon};
@@ -37,7 +37,7 @@ async fn an_expired_token_is_refused_although_everything_else_is_right() {
     let network = Network::new().await;
     let secret = [0xc1; 32];
     let minted = |not_after| {
-        let claims = RouteClaims { office: id("ga-koeln"), not_after };
+        let claims = RouteClaims { office: id("ga-koeln"), store: StoreId([1; 8]), not_after };
         let mut token = RouteSealer::new(&secret).seal(&claims, &mut system_rng());
         AdmissionKey::derive(&secret, token.epoch).mac(&mut token);
         header(token)

@@ -71,7 +71,7 @@ impl Network {
         let token = RouteToken {
             epoch: Epoch::of(from_now(valid.1)),
             nonce: RouteNonce([9; 16]),
-            sealed: [0xa5; 40],
+            sealed: [0xa5; 48],
             mac: [0x5a; 16],
         };
         let body = TicketBody {

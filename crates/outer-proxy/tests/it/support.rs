@@ -156,7 +156,7 @@ pub(crate) fn keys_of(secret: u8) -> [(Epoch, AdmissionKey); 2] {
 
 /// A token that the outer proxy cannot tell from one whose seal is real.
 pub(crate) fn token((epoch, key): &(Epoch, AdmissionKey)) -> RouteToken {
-    let mut token = RouteToken { epoch: *epoch, nonce: RouteNonce([7; 16]), sealed: [8; 40], mac: [0; 16] };
+    let mut token = RouteToken { epoch: *epoch, nonce: RouteNonce([7; 16]), sealed: [8; 48], mac: [0; 16] };
     key.mac(&mut token);
     token
 }

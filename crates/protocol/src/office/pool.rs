@@ -1,14 +1,22 @@
-//! The route tokens that an office has in stock: what to ask for, and which to put into a ticket.
+//! The route tokens that an office has in stock: what to ask for, what to take, and which to put into a ticket.
+//!
+//! One inner proxy that hands out nothing, too little, garbage or the tokens of others costs its own routes only: it is
+//! asked again ever more seldom, and no other proxy's tokens wait for it.
 
-use alloc::collections::{BTreeMap, VecDeque};
+mod stock;
+
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::limits::{EPOCH, MAX_ROUTES, MAX_TOKEN_BATCH};
-use crate::time::UnixSeconds;
+use stock::Stock;
+pub use stock::TokenFault;
+
+use crate::limits::{MAX_ROUTES, MAX_TOKEN_BATCH};
+use crate::time::{Millis, Now, UnixSeconds};
 use crate::wire::hop::OfficeToInner;
 use crate::wire::name::MemberId;
 use crate::wire::ticket::Route;
-use crate::wire::token::RouteToken;
+use crate::wire::token::{RouteNonce, RouteToken, TokenKeyId};
 
 /// Tokens of every connected inner proxy. Soft state: an office that restarts asks for new ones.
 #[derive(Debug)]
@@ -22,19 +30,21 @@ pub struct TokenPool {
     tickets: usize,
 }
 
-#[derive(Debug, Default)]
-struct Stock {
-    connected: bool,
-    /// Tokens asked for and not there yet.
-    outstanding: bool,
-    /// Oldest first.
-    tokens: VecDeque<(UnixSeconds, RouteToken)>,
-}
-
 /// No inner proxy has a token that lives long enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no route to this office is available just now: is it connected to an inner proxy?")]
 pub struct NoRoute;
+
+/// For how many tickets there are tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supply {
+    /// Every inner proxy that is to be waited for has enough.
+    All,
+    /// At least one has enough.
+    Some,
+    /// None has.
+    Short,
+}
 
 impl TokenPool {
     /// A pool that keeps about `target` tokens of each inner proxy.
@@ -42,28 +52,52 @@ impl TokenPool {
         Self { target: target.max(1), demand: 0, inners: BTreeMap::new(), tickets: 0 }
     }
 
-    /// The control stream to this inner proxy is there.
+    /// The control stream to this inner proxy is there. Its tokens count once it has said their key.
     pub fn handle_connected(&mut self, inner: MemberId) {
-        let stock = self.inners.entry(inner).or_default();
-        stock.connected = true;
-        stock.outstanding = false;
+        self.inners.entry(inner).or_default().handle_connected();
     }
 
     /// The connection to this inner proxy is gone, or it drains. Its tokens stay valid, but no new ticket shall depend on
     /// it.
     pub fn handle_disconnected(&mut self, inner: &MemberId) {
         if let Some(stock) = self.inners.get_mut(inner) {
-            stock.connected = false;
-            stock.outstanding = false;
+            stock.handle_disconnected();
         }
     }
 
-    /// An inner proxy sent tokens.
-    pub fn handle_tokens(&mut self, inner: &MemberId, not_after: UnixSeconds, tokens: Vec<RouteToken>) {
-        let Some(stock) = self.inners.get_mut(inner) else { return };
-        // What was not asked for is not kept: an inner proxy cannot fill the office's memory.
-        if core::mem::take(&mut stock.outstanding) {
-            stock.tokens.extend(tokens.into_iter().take(MAX_TOKEN_BATCH).map(|token| (not_after, token)));
+    /// The inner proxy is not to be linked any more: its tokens are worth nothing.
+    pub fn handle_removed(&mut self, inner: &MemberId) {
+        self.inners.remove(inner);
+    }
+
+    /// The inner proxy has said with which key it mints. Tokens of another one are thrown away; returns how many.
+    pub fn handle_key(&mut self, inner: &MemberId, key: TokenKeyId) -> usize {
+        self.inners.get_mut(inner).map_or(0, |stock| stock.handle_key(key))
+    }
+
+    /// An inner proxy sent tokens; those with a nonce that `is_used` in a ticket are not taken.
+    ///
+    /// # Errors
+    /// What was wrong with them. What was good is taken all the same; of [`TokenFault::Unasked`], nothing.
+    pub fn handle_tokens(
+        &mut self,
+        inner: &MemberId,
+        not_after: UnixSeconds,
+        tokens: Vec<RouteToken>,
+        is_used: impl Fn(&RouteNonce) -> bool,
+        now: Now,
+    ) -> Result<(), TokenFault> {
+        let Some(mut stock) = self.inners.remove(inner) else { return Err(TokenFault::Unasked) };
+        let is_known = |nonce: &RouteNonce| is_used(nonce) || self.inners.values().any(|other| other.has(nonce));
+        let delivered = stock.handle_tokens(not_after, tokens, is_known, now);
+        self.inners.insert(*inner, stock);
+        delivered
+    }
+
+    /// An inner proxy has not answered a request for a long time: nobody waits for it until it does.
+    pub fn handle_overdue(&mut self, inner: &MemberId) {
+        if let Some(stock) = self.inners.get_mut(inner) {
+            stock.handle_overdue();
         }
     }
 
@@ -72,34 +106,42 @@ impl TokenPool {
         self.demand = tickets;
     }
 
-    /// The next request to send, if a stock is less than half full. Tokens of which a third of their life is over are
-    /// replaced: tickets are to live long.
-    pub fn poll_request(&mut self, now: UnixSeconds) -> Option<(MemberId, OfficeToInner)> {
+    /// The next request to send, if a stock is less than half full. Tokens of which a third of their life is over do not
+    /// count, whatever their life is. After an answer with a fault a proxy is left alone, each time longer.
+    pub fn poll_request(&mut self, now: Now) -> Option<(MemberId, OfficeToInner)> {
         let (low, target) = (self.target / 2 + self.demand, self.target + self.demand);
-        let stale = now.after(EPOCH - EPOCH / 3);
-        self.inners.iter_mut().find_map(|(inner, stock)| {
-            stock.tokens.retain(|(not_after, _)| *not_after >= stale);
-            if !stock.connected || stock.outstanding || stock.tokens.len() > low {
-                return None;
-            }
-            stock.outstanding = true;
-            let count = (target - stock.tokens.len()).min(MAX_TOKEN_BATCH);
-            let count = u16::try_from(count).expect("a batch is small");
-            Some((*inner, OfficeToInner::TokensWanted { count, not_after: now.after(EPOCH) }))
-        })
+        self.inners
+            .iter_mut()
+            .find_map(|(inner, stock)| Some((*inner, stock.poll_request(low, target, MAX_TOKEN_BATCH, now)?)))
+    }
+
+    /// When [`poll_request`](Self::poll_request) is to be called for this inner proxy, which was left alone.
+    pub fn poll_timeout(&self, inner: &MemberId) -> Option<Millis> {
+        self.inners.get(inner).and_then(Stock::poll_timeout)
+    }
+
+    /// Whether there are tokens for so many tickets that are valid until `not_after`. Nobody waits for a proxy whose last
+    /// answer had a fault.
+    pub fn supply(&self, tickets: usize, not_after: UnixSeconds) -> Supply {
+        let has_enough = |stock: &Stock| stock.usable(not_after) >= tickets;
+        let mut connected = self.inners.values().filter(|stock| stock.connected);
+        if !connected.clone().any(|stock| has_enough(stock) && stock.is_usable()) {
+            return Supply::Short;
+        }
+        match connected.all(|stock| has_enough(stock) || stock.is_faulty()) {
+            true => Supply::All,
+            false => Supply::Some,
+        }
     }
 
     /// One route over each connected inner proxy, valid at least until `not_after`; at most [`MAX_ROUTES`]. Senders try
     /// them in their order, so each ticket begins with another one.
     pub fn take_routes(&mut self, not_after: UnixSeconds) -> Result<Vec<Route>, NoRoute> {
-        let mut routes = Vec::new();
-        for (inner, stock) in self.inners.iter_mut().filter(|(_, stock)| stock.connected) {
-            if routes.len() == MAX_ROUTES {
-                break;
-            }
-            let Some(index) = stock.tokens.iter().position(|(until, _)| *until >= not_after) else { continue };
-            routes.extend(stock.tokens.remove(index).map(|(_, token)| Route { inner: *inner, token }));
-        }
+        let taken = self.inners.iter_mut().filter_map(|(inner, stock)| {
+            let token = stock.take(not_after)?;
+            Some(Route { inner: *inner, token })
+        });
+        let mut routes: Vec<_> = taken.take(MAX_ROUTES).collect();
         if routes.is_empty() {
             return Err(NoRoute);
         }
@@ -111,118 +153,19 @@ impl TokenPool {
 
     /// Routes for so many tickets, or for none of them: then it says for how many there are tokens.
     pub fn take_for_each(&mut self, tickets: usize, not_after: UnixSeconds) -> Result<Vec<Vec<Route>>, usize> {
-        let usable = |stock: &Stock| stock.tokens.iter().filter(|(until, _)| *until >= not_after).count();
-        let most = self.inners.values().filter(|stock| stock.connected).map(usable).max().unwrap_or(0);
+        let most = self.inners.values().map(|stock| stock.usable(not_after)).max().unwrap_or(0);
         if most < tickets {
             return Err(most);
         }
         (0..tickets).map(|_| self.take_routes(not_after).map_err(|NoRoute| most)).collect()
     }
 
-    /// How many tokens of this inner proxy are in stock.
-    pub fn len(&self, inner: &MemberId) -> usize {
-        self.inners.get(inner).map_or(0, |stock| stock.tokens.len())
+    /// How many tokens of this inner proxy may go into tickets now: they are of the key that it mints with, and do not end
+    /// before `not_after`.
+    pub fn usable(&self, inner: &MemberId, not_after: UnixSeconds) -> usize {
+        self.inners.get(inner).map_or(0, |stock| stock.usable(not_after))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::token::{Epoch, RouteNonce};
-
-    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
-
-    fn token(number: u8) -> RouteToken {
-        RouteToken { epoch: Epoch(1), nonce: RouteNonce([number; 16]), sealed: [0; 40], mac: [0; 16] }
-    }
-
-    fn inner(name: &str) -> MemberId {
-        name.parse().unwrap()
-    }
-
-    #[test]
-    fn asks_once_until_the_answer_has_come() {
-        let mut pool = TokenPool::new(4);
-        assert_eq!(pool.poll_request(NOW), None);
-        pool.handle_connected(inner("a"));
-        let wanted = OfficeToInner::TokensWanted { count: 4, not_after: NOW.after(EPOCH) };
-        assert_eq!(pool.poll_request(NOW), Some((inner("a"), wanted.clone())));
-        assert_eq!(pool.poll_request(NOW), None);
-
-        pool.handle_disconnected(&inner("a"));
-        pool.handle_connected(inner("a"));
-        assert_eq!(pool.poll_request(NOW), Some((inner("a"), wanted)), "a lost request is repeated");
-        pool.handle_tokens(&inner("a"), NOW.after(EPOCH), (0..4).map(token).collect());
-        assert_eq!(pool.poll_request(NOW), None);
-        pool.handle_tokens(&inner("a"), NOW.after(EPOCH), (4..8).map(token).collect());
-        assert_eq!(pool.len(&inner("a")), 4, "nobody asked for these");
-    }
-
-    #[test]
-    fn a_ticket_gets_one_route_over_each_connected_inner_proxy() {
-        let mut pool = TokenPool::new(2);
-        for (name, number) in [("a", 1), ("b", 2), ("c", 3)] {
-            pool.handle_connected(inner(name));
-            while pool.poll_request(NOW).is_some() {}
-            pool.handle_tokens(&inner(name), NOW.after(EPOCH), alloc::vec![token(number)]);
-        }
-        pool.handle_disconnected(&inner("c"));
-        let routes = pool.take_routes(NOW).unwrap();
-        assert_eq!(routes.iter().map(|route| route.inner).collect::<Vec<_>>(), [inner("a"), inner("b")]);
-        assert_eq!(pool.take_routes(NOW), Err(NoRoute));
-    }
-
-    #[test]
-    fn a_demand_raises_the_stock_until_it_is_taken_back() {
-        let mut pool = TokenPool::new(4);
-        pool.handle_connected(inner("a"));
-        pool.set_demand(100);
-        let mut asked = 0;
-        while let Some((_, OfficeToInner::TokensWanted { count, .. })) = pool.poll_request(NOW) {
-            asked += usize::from(count);
-            pool.handle_tokens(&inner("a"), NOW.after(EPOCH), (0..count).map(|_| token(1)).collect());
-        }
-        assert_eq!((asked, pool.len(&inner("a"))), (104, 104));
-        assert_eq!(pool.take_for_each(100, NOW).unwrap().len(), 100);
-        pool.set_demand(0);
-        assert_eq!(pool.poll_request(NOW), None, "the usual stock is there");
-    }
-
-    #[test]
-    fn many_tickets_get_routes_or_none_of_them() {
-        let mut pool = TokenPool::new(4);
-        for (name, count) in [("a", 2), ("b", 4)] {
-            pool.handle_connected(inner(name));
-            while pool.poll_request(NOW).is_some() {}
-            pool.handle_tokens(&inner(name), NOW.after(EPOCH), (0..count).map(token).collect());
-        }
-        assert_eq!(pool.take_for_each(5, NOW), Err(4));
-        assert_eq!((pool.len(&inner("a")), pool.len(&inner("b"))), (2, 4), "a failure takes nothing");
-        let routes = pool.take_for_each(4, NOW).unwrap();
-        assert_eq!(routes.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1, 1]);
-        assert_eq!(pool.take_for_each(1, NOW), Err(0));
-        assert_eq!(pool.take_for_each(0, NOW), Ok(alloc::vec![]));
-    }
-
-    #[test]
-    fn tickets_begin_with_each_inner_proxy_in_turn() {
-        let mut pool = TokenPool::new(4);
-        for name in ["a", "b"] {
-            pool.handle_connected(inner(name));
-            while pool.poll_request(NOW).is_some() {}
-            pool.handle_tokens(&inner(name), NOW.after(EPOCH), (0..4).map(token).collect());
-        }
-        let firsts: Vec<_> = (0..4).map(|_| pool.take_routes(NOW).unwrap()[0].inner).collect();
-        assert_eq!(firsts, ["a", "b", "a", "b"].map(inner));
-    }
-
-    #[test]
-    fn a_route_lives_as_long_as_its_ticket() {
-        let mut pool = TokenPool::new(1);
-        pool.handle_connected(inner("a"));
-        assert!(pool.poll_request(NOW).is_some());
-        pool.handle_tokens(&inner("a"), NOW.after(EPOCH / 2), alloc::vec![token(1)]);
-        assert_eq!(pool.take_routes(NOW.after(EPOCH)), Err(NoRoute));
-        assert!(pool.take_routes(NOW.after(EPOCH / 2)).is_ok());
-    }
-}
+mod tests;

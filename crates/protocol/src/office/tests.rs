@@ -54,7 +54,7 @@ impl OfficePolicy for Policy {
 }
 
 fn ticket_body() -> TicketBody {
-    let token = RouteToken { epoch: Epoch(1), nonce: NONCE, sealed: [0; 40], mac: [0; 16] };
+    let token = RouteToken { epoch: Epoch(1), nonce: NONCE, sealed: [0; 48], mac: [0; 16] };
     TicketBody {
         version: VERSION,
         office: "ga".parse().unwrap(),

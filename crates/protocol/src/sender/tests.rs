@@ -24,7 +24,7 @@ fn at(seconds: u64) -> Now {
 }
 
 fn ticket() -> Ticket {
-    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([9; 16]), sealed: [0; 40], mac: [0; 16] };
+    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([9; 16]), sealed: [0; 48], mac: [0; 16] };
     let body = TicketBody {
         version: VERSION,
         office: "ga".parse().unwrap(),

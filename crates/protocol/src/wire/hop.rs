@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 
 use super::name::MemberId;
 use super::ticket::Route;
-use super::token::{Epoch, RouteNonce, RouteToken};
+use super::token::{Epoch, RouteNonce, RouteToken, StoreId, TokenKeyId};
 use super::{Wire, WireError};
 use crate::limits::{MAX_HEADER, MAX_TOKEN_BATCH, MAX_USED_BATCH, VERSION};
 use crate::time::UnixSeconds;
@@ -86,11 +86,24 @@ pub enum InnerToOuter {
     Drain,
 }
 
+/// Names one run of a receiver, from its start to its end: random.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct RunId(pub [u8; 8]);
+
+hex_debug!(RunId);
+
 /// Control messages from an office to an inner proxy. The office opens the control stream and begins.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum OfficeToInner {
-    /// First message: [`VERSION`].
-    Hello(u8),
+    /// First message.
+    Hello {
+        /// [`VERSION`].
+        version: u8,
+        /// The store of this receiver: tokens that it asks for lead there, and only streams of such tokens come.
+        store: StoreId,
+        /// This run of the receiver.
+        run: RunId,
+    },
     /// Please mint tokens.
     TokensWanted {
         /// How many, at most [`MAX_TOKEN_BATCH`].
@@ -102,6 +115,11 @@ pub enum OfficeToInner {
     Used(Vec<RouteNonce>),
     /// This office is about to stop: open no new stream here.
     Drain,
+    /// Answer to [`InnerToOffice::Contested`]: that run does not work on this store, but on a copy of it.
+    NotMine {
+        /// The run that was named.
+        run: RunId,
+    },
 }
 
 /// Control messages from an inner proxy to an office.
@@ -116,6 +134,21 @@ pub enum InnerToOffice {
     },
     /// This proxy is about to stop: connect elsewhere; running streams may finish.
     Drain,
+    /// First message, and again whenever it changes: the secret with which tokens are minted from now on. Those of another
+    /// one lead nowhere any more.
+    TokenKey(TokenKeyId),
+    /// Another receiver has just linked with the id of the same store. Whoever is alive answers at once
+    /// ([`OfficeToInner::NotMine`]); who does not is taken for an earlier run that has ended.
+    Contested {
+        /// The run of the other.
+        run: RunId,
+    },
+    /// This receiver gets no streams and no tokens, because one with the same store is linked that was here first: one of the
+    /// two works on a copy.
+    Copy {
+        /// The run of the other.
+        run: RunId,
+    },
 }
 
 impl Wire for OuterToInner {
@@ -136,7 +169,7 @@ impl Wire for OfficeToInner {
 
     fn validate(&self) -> Result<(), WireError> {
         match self {
-            Self::Hello(version) => known_version(*version),
+            Self::Hello { version, .. } => known_version(*version),
             Self::TokensWanted { count, .. } if *count == 0 || usize::from(*count) > MAX_TOKEN_BATCH => {
                 Err(WireError::Invalid("a batch has 1 to 48 tokens"))
             }

@@ -33,14 +33,28 @@ pub struct RouteNonce(pub [u8; 16]);
 
 hex_debug!(RouteNonce);
 
-/// A route token: `epoch 4 | nonce 16 | sealed 40 | mac 16`, 76 bytes.
+/// Names the store of one receiver: where the tickets are that lead there. An office may have several receivers, each with
+/// a store of its own; a token leads to the store for which it was minted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct StoreId(pub [u8; 8]);
+
+hex_debug!(StoreId);
+
+/// Names the secret with which an inner proxy mints tokens. It is the same in all epochs and on all instances that share the
+/// secret; tokens that were minted with another secret open nothing any more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct TokenKeyId(pub [u8; 8]);
+
+hex_debug!(TokenKeyId);
+
+/// A route token: `epoch 4 | nonce 16 | sealed 48 | mac 16`, 84 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RouteToken {
     /// The epoch in which the token expires: selects the keys.
     pub epoch: Epoch,
     /// Random; also the nonce under which [`sealed`](Self::sealed) is sealed.
     pub nonce: RouteNonce,
-    /// [`RouteClaims`], sealed under the inner proxy's epoch key (24 bytes and a tag).
+    /// [`RouteClaims`], sealed under the inner proxy's epoch key (32 bytes and a tag).
     pub sealed: [u8; RouteClaims::LEN + crate::limits::TAG],
     /// MAC over all of the above under the inner proxy's admission key of the epoch.
     pub mac: [u8; 16],
@@ -61,18 +75,20 @@ impl RouteToken {
     }
 }
 
-/// What an inner proxy says to itself in a token: `office 16 | not after 8`.
+/// What an inner proxy says to itself in a token: `office 16 | store 8 | not after 8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RouteClaims {
     /// The office whose stream this opens.
     pub office: MemberId,
+    /// The store of that office in which the ticket is.
+    pub store: StoreId,
     /// The last second in which it does.
     pub not_after: UnixSeconds,
 }
 
 impl RouteClaims {
     /// Length of the encoding.
-    pub const LEN: usize = 24;
+    pub const LEN: usize = 32;
 }
 
 impl Wire for RouteClaims {

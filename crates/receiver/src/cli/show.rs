@@ -105,6 +105,9 @@ pub(super) fn status(status: &Status, language: Language) -> String {
             (None, false) => Text::Connecting.get(language).to_owned(),
         };
         text.push_str(&format!("  {} ({}): {state}\n", link.inner, escape(&link.address)));
+        for complaint in &link.complaints {
+            text.push_str(&format!("    {}\n", Text::Complaint.fill(language, &[&escape(complaint)])));
+        }
     }
     let (submissions, running) = (status.store.submissions.to_string(), status.running.to_string());
     let directory = match status.directory_holds_until {

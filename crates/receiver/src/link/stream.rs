@@ -18,14 +18,13 @@ use schleuse_protocol::wire::reply::Reason;
 use schleuse_seal::Office;
 use schleuse_transport::net::{Code, RecvStream, SendStream};
 use schleuse_transport::relay::refusal_code;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::arrivals::Arrival;
 use super::lease::Lease;
 use super::writes::{Answered, Kind, Writes};
 use crate::core::Core;
 use crate::crash;
 use crate::policy::StreamPolicy;
+use crate::room::{HalfOpen, InnerRoom, SendPermit};
 use crate::store::{Attempt, Command, Company, Completion, NewSegment, NewUpload, Outcome, Refused, StoreError};
 
 /// Bytes taken from the stream at a time.
@@ -37,7 +36,13 @@ type Machine = OfficeStream<Arc<Office>, Arc<StreamPolicy>>;
 type Action = OfficeAction<Arc<Office>>;
 
 /// Serves a stream to its end.
-pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, arrival: Arrival) {
+pub(super) async fn serve(
+    core: Arc<Core>,
+    room: Arc<InnerRoom>,
+    send: SendStream,
+    recv: RecvStream,
+    half_open: HalfOpen,
+) {
     let policy = Arc::new(StreamPolicy::new(Arc::clone(&core.members), core.office(), core.clock));
     let machine = OfficeStream::new(Arc::clone(&core.seal), Arc::clone(&policy), core.clock.now());
     let mut stream = Stream {
@@ -51,7 +56,8 @@ pub(super) async fn serve(core: Arc<Core>, send: SendStream, recv: RecvStream, a
         untouched_at: None,
         supersedes: false,
         claimed: None,
-        arrival: Some(arrival),
+        room,
+        half_open: Some(half_open),
         lease: None,
         permit: None,
         answered_with: None,
@@ -76,11 +82,13 @@ struct Stream {
     supersedes: bool,
     /// The attempt that the lease is for.
     claimed: Option<Attempt>,
+    /// For streams of the same inner proxy.
+    room: Arc<InnerRoom>,
     /// The place among the strangers, until the hello is authentic.
-    arrival: Option<Arrival>,
+    half_open: Option<HalfOpen>,
     lease: Option<Lease>,
     /// The place among those who may send.
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<SendPermit>,
     answered_with: Option<LastWord>,
 }
 
@@ -264,7 +272,7 @@ impl Stream {
             let answers = self.writes.answer().await;
             self.answered(answers);
         }
-        self.arrival = None;
+        self.half_open = None;
         self.permit = None;
         self.lease = None;
     }

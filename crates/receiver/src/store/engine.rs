@@ -19,12 +19,13 @@ pub(super) struct Engine {
 /// Page size in bytes, set when the file is made.
 const PAGE: u64 = 8192;
 /// Layout of the file that this program writes, as `user_version`.
-const LAYOUT: i64 = 3;
+const LAYOUT: i64 = 4;
 /// Every layout's steps, from the one before it.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../../migrations/0001_store.sql"),
     include_str!("../../migrations/0002_submissions_appended.sql"),
     include_str!("../../migrations/0003_attestation.sql"),
+    include_str!("../../migrations/0004_store_id.sql"),
 ];
 /// Statements that a connection keeps prepared: all there are.
 const STATEMENTS: usize = 64;
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn another_layout_is_named_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, made_by) in [("newer", "PRAGMA user_version = 4"), ("foreign", "CREATE TABLE notes (text)")] {
+        for (name, made_by) in [("newer", "PRAGMA user_version = 5"), ("foreign", "CREATE TABLE notes (text)")] {
             let engine = Engine { path: folder.path().join(name), max_bytes: None };
             let connection = engine.writer().unwrap();
             connection.execute_batch(made_by).unwrap();

@@ -1,11 +1,13 @@
 //! Everything that only reads. Each query is short: none holds the log while something is streamed.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
-use schleuse_protocol::wire::token::RouteNonce;
+use schleuse_protocol::wire::token::{RouteNonce, StoreId};
 
 use super::error::StoreError;
 use super::ids::{UploadId, attestation, receipt, ticket_id, unsigned};
@@ -34,6 +36,17 @@ pub(super) fn live_ticket(connection: &Connection, nonce: RouteNonce) -> Found<O
         })
     });
     Ok(found.optional()?)
+}
+
+pub(super) fn nonces_in_tickets(connection: &Connection, nonces: &[RouteNonce]) -> Found<HashSet<RouteNonce>> {
+    let mut query = connection.prepare_cached("SELECT 1 FROM route WHERE nonce = ?1")?;
+    let mut found = HashSet::new();
+    for nonce in nonces {
+        if query.exists([nonce.0])? {
+            found.insert(*nonce);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn progress(connection: &Connection, ticket: TicketId) -> Found<Progress> {
@@ -186,6 +199,12 @@ pub(super) fn unread(connection: &Connection, limit: u32) -> Found<Vec<Unread>> 
 pub(super) fn meta(connection: &Connection, name: &str) -> Found<Option<Vec<u8>>> {
     let mut query = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
     Ok(query.query_row([name], |row| row.get(0)).optional()?)
+}
+
+/// The layout that gave every store its name is the oldest that is read.
+pub(super) fn store_id(connection: &Connection) -> Found<StoreId> {
+    let id = meta(connection, "store-id")?.and_then(|bytes| bytes.try_into().ok());
+    id.map(StoreId).ok_or_else(|| StoreError::Damaged("it has no name of its own".into()))
 }
 
 /// Counts entries of indexes, not rows. Every submission has a ticket, live or ended; every ended ticket that is kept

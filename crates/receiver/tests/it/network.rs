@@ -16,7 +16,7 @@ use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, OfficeToInner};
 use schleuse_protocol::wire::name::MemberId;
-use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken};
+use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken, TokenKeyId};
 use schleuse_receiver::config::{DirectoryFiles, IdentityFiles, InnerAddress};
 use schleuse_receiver::{Config, Handle, Receiver, create_key_file};
 use schleuse_seal::{SigningKey, system_rng};
@@ -291,23 +291,29 @@ impl Drop for Inner {
 async fn control(mut send: SendStream, mut frames: Frames, used: Arc<Mutex<Vec<RouteNonce>>>, gives: Arc<AtomicBool>) {
     while let Ok(Some(frame)) = frames.next(&[FrameType::Control]).await {
         match frame.decode::<OfficeToInner>().expect("a control message") {
-            OfficeToInner::Hello(version) => assert_eq!(version, VERSION),
+            OfficeToInner::Hello { version, .. } => {
+                assert_eq!(version, VERSION);
+                let key = InnerToOffice::TokenKey(TokenKeyId([1; 8]));
+                if framed::write_message(&mut send, FrameType::Control, &key).await.is_err() {
+                    return;
+                }
+            }
             OfficeToInner::TokensWanted { .. } if !gives.load(Ordering::Relaxed) => {}
             OfficeToInner::TokensWanted { count, not_after } => {
-                let tokens = (0..count).map(|_| token()).collect();
+                let tokens = (0..count).map(|_| token(not_after)).collect();
                 let answer = InnerToOffice::Tokens { not_after, tokens };
                 if framed::write_message(&mut send, FrameType::Control, &answer).await.is_err() {
                     return;
                 }
             }
             OfficeToInner::Used(nonces) => used.lock().expect("no panic").extend(nonces),
-            OfficeToInner::Drain => {}
+            OfficeToInner::Drain | OfficeToInner::NotMine { .. } => {}
         }
     }
 }
 
-fn token() -> RouteToken {
+fn token(not_after: UnixSeconds) -> RouteToken {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).expect("random numbers");
-    RouteToken { epoch: Epoch(1), nonce: RouteNonce(nonce), sealed: [0; 40], mac: [0; 16] }
+    RouteToken { epoch: Epoch::of(not_after), nonce: RouteNonce(nonce), sealed: [0; 48], mac: [0; 16] }
 }

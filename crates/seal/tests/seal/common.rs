@@ -73,7 +73,7 @@ pub(crate) fn office() -> Office {
 
 /// The body of a ticket.
 pub(crate) fn body(key: OneTimeKey, seed: u8) -> TicketBody {
-    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([seed; 16]), sealed: [2; 40], mac: [3; 16] };
+    let token = RouteToken { epoch: Epoch(690), nonce: RouteNonce([seed; 16]), sealed: [2; 48], mac: [3; 16] };
     TicketBody {
         version: VERSION,
         office: "ga-koeln".parse().expect("a name"),

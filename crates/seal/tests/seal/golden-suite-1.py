@@ -194,7 +194,7 @@ OFFICE_SEED, VENDOR_SEED = b"\x0f" * 32, b"\x7e" * 32
 ONE_TIME, IKM_E, SALT = b"\x11" * 32, b"\x22" * 32, b"\x33" * 32
 TICKET_ID, TICKET_SECRET = bytes([42]) * 16, bytes([42 ^ 0x55]) * 32
 
-route = name("inner-1") + pack("<I", 690) + bytes([42]) * 16 + b"\2" * 40 + b"\3" * 16
+route = name("inner-1") + pack("<I", 690) + bytes([42]) * 16 + b"\2" * 48 + b"\3" * 16
 body = b"\1" + name("ga-koeln") + TICKET_ID + pack("<I", 0) + x25519(ONE_TIME, BASE) + TICKET_SECRET
 body += pack("<QQQ", 1_790_000_000, 1_790_086_400, 1) + route + b"\0"
 ticket = body + ed25519_sign(OFFICE_SEED, bind(b"ticket", body))

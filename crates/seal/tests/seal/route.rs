@@ -2,13 +2,17 @@
 
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::Wire;
-use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteToken};
+use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteToken, StoreId};
 use schleuse_seal::RouteSealer;
 
 use crate::common::rng;
 
 fn claims() -> RouteClaims {
-    RouteClaims { office: "ga-koeln".parse().expect("a name"), not_after: UnixSeconds(1_790_086_400) }
+    RouteClaims {
+        office: "ga-koeln".parse().expect("a name"),
+        store: StoreId([7; 8]),
+        not_after: UnixSeconds(1_790_086_400),
+    }
 }
 
 #[test]
@@ -37,4 +41,13 @@ fn two_tokens_for_one_office_have_nothing_in_common() {
     let (one, two) = (sealer.seal(&claims(), &mut rng), sealer.seal(&claims(), &mut rng));
     assert_ne!(one.nonce, two.nonce);
     assert!(one.sealed.windows(4).all(|part| !two.sealed.windows(4).any(|other| part == other)));
+}
+
+#[test]
+fn a_secret_has_one_name_and_another_secret_another() {
+    let id = |secret| RouteSealer::new(&[secret; 32]).key_id();
+    assert_eq!(id(1), id(1));
+    assert_ne!(id(1), id(2));
+    // Computed independently with Python's hmac and hashlib from the formula in docs/cryptography.md.
+    assert_eq!(format!("{:?}", id(9)), "1aa6c680ee628bad");
 }

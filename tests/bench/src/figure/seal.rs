@@ -177,7 +177,7 @@ fn connection(suite: Suite) -> Result<(Sender, schleuse_seal::Connection, Parts)
 }
 
 fn body(key: schleuse_protocol::wire::ticket::OneTimeKey) -> Result<TicketBody> {
-    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([1; 16]), sealed: [2; 40], mac: [3; 16] };
+    let token = RouteToken { epoch: Epoch(1), nonce: RouteNonce([1; 16]), sealed: [2; 48], mac: [3; 16] };
     Ok(TicketBody {
         version: VERSION,
         office: "office-1".parse()?,

@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
-use schleuse_protocol::wire::hop::OfficeToInner;
+use schleuse_protocol::wire::hop::{OfficeToInner, RunId};
+use schleuse_protocol::wire::token::StoreId;
 use schleuse_transport::backoff::Backoff;
 use schleuse_transport::endpoint::{Limits, client_config, dial_only};
 use schleuse_transport::framed::write_message;
-use schleuse_transport::net::{ClientConfig, Connection, Endpoint, SendStream};
+use schleuse_transport::net::{ClientConfig, Connection, Endpoint, RecvStream, SendStream};
 use schleuse_transport::tls::{self, Identity, Roots};
 use tokio::task::JoinSet;
 
@@ -62,14 +63,15 @@ fn office_config(roots: &Roots, keys: &CrowdKeys) -> Result<ClientConfig> {
 /// A connection that is kept, with what must stay open on it.
 struct Idle {
     connection: Connection,
-    _control: Option<SendStream>,
+    _control: Option<(SendStream, RecvStream)>,
 }
 
 async fn office(endpoint: &Endpoint, config: ClientConfig, target: SocketAddr) -> Result<Idle> {
     let connection = endpoint.connect_with(config, target, &tls::server_name(INNER))?.await?;
-    let (mut control, _) = connection.open_bi().await?;
-    write_message(&mut control, FrameType::Control, &OfficeToInner::Hello(VERSION)).await?;
-    Ok(Idle { connection, _control: Some(control) })
+    let (mut control, answers) = connection.open_bi().await?;
+    let hello = OfficeToInner::Hello { version: VERSION, store: StoreId([0; 8]), run: RunId([0; 8]) };
+    write_message(&mut control, FrameType::Control, &hello).await?;
+    Ok(Idle { connection, _control: Some((control, answers)) })
 }
 
 /// Adds connections as ordered and keeps them all.

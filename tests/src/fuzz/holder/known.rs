@@ -59,7 +59,7 @@ pub(super) static TICKETS: LazyLock<[KnownTicket; 2]> = LazyLock::new(|| {
 });
 
 fn body(id: u8, key: OneTimeKey, purpose: Option<Purpose>) -> TicketBody {
-    let token = RouteToken { epoch: Epoch(690), nonce: NONCE, sealed: [2; 40], mac: [3; 16] };
+    let token = RouteToken { epoch: Epoch(690), nonce: NONCE, sealed: [2; 48], mac: [3; 16] };
     TicketBody {
         version: VERSION,
         office: "ga-koeln".parse().expect("a valid id"),

@@ -1,7 +1,5 @@
 //! What a stream asks of the store about its ticket, and the lease that it takes.
 
-use std::sync::Arc;
-
 use schleuse_protocol::office::{Found, TicketState};
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::TicketId;
@@ -16,7 +14,7 @@ use crate::store::{Attempt, Progress, StoreError};
 
 impl Stream {
     pub(super) async fn look_up(&mut self, nonce: RouteNonce) {
-        if !self.arrival.as_mut().is_some_and(|arrival| arrival.name(nonce)) {
+        if !self.half_open.as_mut().is_some_and(|half_open| half_open.name(nonce)) {
             return self.machine.handle_superseded(self.now());
         }
         let asked_at = self.core.leases.moment();
@@ -39,14 +37,21 @@ impl Stream {
                     self.machine.handle_ticket(None, now);
                 }
             },
-            Ok(None) => self.machine.handle_ticket(None, now),
+            Ok(None) => {
+                self.core.routes.stranger(self.room.inner());
+                // It may be a ticket of the other one, or one that both had before they were two.
+                match self.core.routes.has_copy() {
+                    true => self.machine.handle_superseded(now),
+                    false => self.machine.handle_ticket(None, now),
+                }
+            }
             // It may well be there: the sender shall come again.
             Err(error) => self.give_up(&error),
         }
     }
 
     pub(super) async fn claim(&mut self, attempt: Attempt) {
-        self.arrival = None;
+        self.half_open = None;
         let claim = match self.core.leases.claim(attempt.ticket, attempt.number, attempt.digest) {
             Claimed::Held { attempt, digest } => {
                 return self.machine.handle_claimed(TicketState::Running { attempt, digest }, self.now());
@@ -60,7 +65,7 @@ impl Stream {
         let Some(lease) = claim.granted().await else { return self.machine.handle_superseded(self.now()) };
         self.lease = Some(lease);
         // After the lease: an older stream of the ticket, which gives way to this one, has its permit given back.
-        self.permit = Arc::clone(&self.core.streams).try_acquire_owned().ok();
+        self.permit = self.room.permit();
         if self.permit.is_none() {
             return self.machine.handle_superseded(self.now());
         }

@@ -98,5 +98,23 @@ async fn is_brought_up_to_date(layout: i64, later: &str) {
     assert!(matches!(store.write(Command::Delete(inbox[1].id)).await.unwrap(), Outcome::Deleted(_)));
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.submissions, counts.incoming, counts.garbage), (2, 1, 1));
+    let id = store.id();
     store.close().await;
+    assert_eq!(Store::open(&path, None).await.unwrap().id(), id, "a store has one name");
+}
+
+#[tokio::test]
+async fn every_store_has_a_name_and_only_its_copies_have_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other, copy] = ["one", "other", "copy"].map(|name| folder.path().join(name));
+    let id = |path: std::path::PathBuf| async move {
+        let store = Store::open(&path, None).await.unwrap();
+        let id = store.id();
+        store.close().await;
+        id
+    };
+    let first = id(one.clone()).await;
+    std::fs::copy(&one, &copy).unwrap();
+    assert_ne!(first, id(other).await);
+    assert_eq!(first, id(copy).await);
 }
