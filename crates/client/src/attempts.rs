@@ -1,6 +1,7 @@
 //! The attempts of one sending: sealed anew, or gone on with from a journal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::sender::{SenderAction, SenderEvent, SenderStream, Start};
@@ -19,6 +20,8 @@ pub(crate) struct Attempts {
     shared: Arc<Shared>,
     pub(crate) admitted: Admitted,
     journal: Option<Journal>,
+    /// How long the content's source may give nothing.
+    patience: Duration,
 }
 
 /// An attempt, and how its next stream begins.
@@ -30,8 +33,8 @@ pub(crate) struct Attempt {
 }
 
 impl Attempts {
-    pub(crate) fn new(shared: Arc<Shared>, admitted: Admitted, journal: Option<Journal>) -> Self {
-        Self { shared, admitted, journal }
+    pub(crate) fn new(shared: Arc<Shared>, admitted: Admitted, journal: Option<Journal>, patience: Duration) -> Self {
+        Self { shared, admitted, journal, patience }
     }
 
     /// The attempt of the journal if its content is the same; otherwise a new one.
@@ -95,7 +98,8 @@ impl Attempts {
                 }
             }
             let Some(position) = machine.wanted() else { return Err(ContentError::Changed.into()) };
-            let segment = content.segment(position).await?;
+            let segment = tokio::time::timeout(self.patience, content.segment(position)).await;
+            let segment = segment.map_err(|_| ContentError::Stalled { patience: self.patience })??;
             end += segment.data.len() as u64;
             let provided = machine.provide(position, &segment.data, segment.last, clock.now());
             provided.map_err(|_| ContentError::Changed)?;

@@ -7,6 +7,7 @@
 //! and until then it is not touched, so a second stream that leads nowhere costs nothing.
 
 mod event;
+mod findings;
 mod hedge;
 
 use std::sync::Arc;
@@ -22,12 +23,11 @@ use tokio::time::Instant;
 
 use crate::attempts::{Attempt, Attempts};
 use crate::content::{Content, ContentError};
-use crate::dial::{Candidate, DialError, DialProblem};
+use crate::dial::DialError;
 use crate::error::{Interruption, SendError};
-use crate::health::Part;
 use crate::lane::{Ended, Happened, Lane};
 use crate::patience::Patience;
-use crate::pool::{Link, Opened};
+use crate::pool::Opened;
 use crate::progress::Meter;
 use crate::receipt::Receipt;
 use crate::shared::Shared;
@@ -180,17 +180,6 @@ impl Delivery {
         Ok(())
     }
 
-    /// The others need not find it out themselves.
-    fn not_reached(&self, error: &DialError) {
-        let DialError::NoneReached { failures } = error else { return };
-        let now = Instant::now();
-        for failure in failures {
-            // What already runs over a proxy that lets nothing more in is not lost.
-            let lost_before = (failure.problem != DialProblem::NoStream).then_some(now);
-            self.shared.failed(Part::Outer(failure.outer), 1.0, lost_before);
-        }
-    }
-
     /// The office's own word: the stream on which it came is the one that counts.
     fn on_stored(&mut self, which: Which, segments: u32, first: bool) {
         if which == Which::Second {
@@ -215,32 +204,6 @@ impl Delivery {
             self.blame(&front, &second);
         }
         self.front = Some(second);
-    }
-
-    /// The front was silent while the second was answered: what the first uses and the second does not is at fault.
-    fn blame(&self, silent: &Lane, answered: &Lane) {
-        let (silent_way, way) = (self.way_of(silent), self.way_of(answered));
-        let used = self.ways.parts(way);
-        let others: Vec<_> = self.ways.parts(silent_way).into_iter().filter(|part| !used.contains(part)).collect();
-        for part in &others {
-            // Two suspects: the proxy acknowledges packets, so it is rather what lies behind it. The next avoid both.
-            let weight = if others.len() > 1 && matches!(part, Part::Outer(_)) { 0.3 } else { 1.0 };
-            self.shared.failed(*part, weight, Some(answered.asked()));
-        }
-        if others.is_empty() {
-            // The same way, but it works again: what was asked over it before is lost.
-            self.shared.failed(self.ways.parts(way)[1], 0.0, Some(answered.asked()));
-        }
-    }
-
-    fn was_answered(&mut self) {
-        self.hedge.answered();
-        let Some(front) = &self.front else { return };
-        let (parts, took) = (self.ways.parts(self.way_of(front)), front.asked().elapsed());
-        self.shared.health(|health| {
-            parts.into_iter().for_each(|part| health.worked(part));
-            health.answered_after(took);
-        });
     }
 
     fn way_of(&self, lane: &Lane) -> Way {
@@ -336,30 +299,6 @@ impl Delivery {
         self.go_on(is_first_drain);
     }
 
-    /// Remembers for all sendings what this interruption says about a way.
-    fn note(&self, way: Way, link: &Link, interruption: Interruption, is_own_doing: bool) {
-        let [outer, route] = self.ways.parts(way);
-        let now = Some(Instant::now());
-        match interruption {
-            Interruption::ProxySilent => {
-                self.shared.pool.give_up(link);
-                self.shared.failed(outer, 1.0, now);
-            }
-            Interruption::ProxyDrains => {
-                self.shared.pool.forget(link);
-                self.shared.failed(outer, 1.0, now);
-            }
-            Interruption::Lost if !link.is_open() => self.shared.failed(outer, 1.0, now),
-            _ if is_own_doing => {}
-            Interruption::OfficeAway | Interruption::Lost => self.shared.failed(route, 1.0, now),
-            Interruption::NoAnswer | Interruption::TimedOut | Interruption::BadAnswer => {
-                self.shared.failed(route, 1.0, now);
-                self.shared.failed(outer, 0.5, now);
-            }
-            Interruption::TryLater | Interruption::NoStream => {}
-        }
-    }
-
     /// A stream has ended: the other one goes on, or the next is opened.
     fn go_on(&mut self, at_once: bool) {
         if self.front.is_none() {
@@ -394,29 +333,5 @@ impl Delivery {
         let to = candidates.clone();
         let opened = pool.clone().open(candidates, busy.map(|(_, link)| link));
         self.opening = Some(Opening { opened: Box::pin(opened), busy: busy_way, to });
-    }
-
-    fn out_of_patience(&mut self) -> SendError {
-        let (office, patience) = (self.office, self.patience.limit());
-        let unreachable = |detail| SendError::Unreachable { office, patience, detail };
-        if let Some(front) = &self.front {
-            return match (front.is_answered(), front.hungry_since()) {
-                (true, Some(_)) => ContentError::Stalled { patience }.into(),
-                (true, None) => unreachable(Interruption::TimedOut),
-                (false, _) => unreachable(Interruption::NoAnswer),
-            };
-        }
-        match (self.problem.take(), &self.opening) {
-            (None | Some(Problem::Dial(_)), Some(opening)) => {
-                if opening.to.iter().any(|candidate| self.shared.pool.has_link(candidate)) {
-                    return unreachable(Interruption::NoStream);
-                }
-                let silent = |candidate: &Candidate| candidate.failure(DialProblem::NoAnswer);
-                DialError::NoneReached { failures: opening.to.iter().map(silent).collect() }.into()
-            }
-            (Some(Problem::Dial(error)), None) => error.into(),
-            (Some(Problem::Interrupted(interruption)), _) => unreachable(interruption),
-            (None, None) => unreachable(Interruption::NoAnswer),
-        }
     }
 }

@@ -7,7 +7,7 @@
 mod endpoint;
 mod link;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use schleuse_protocol::wire::name::MemberId;
@@ -25,7 +25,7 @@ use endpoint::Bound;
 pub(crate) use link::{Link, Place, is_draining};
 
 /// Streams on a connection before a further one is made. A proxy grants 64 to a sender.
-const STREAMS: usize = 32;
+const STREAMS: usize = 56;
 /// Connections to one outer proxy, however many contents are on their way.
 const CONNECTIONS: usize = 8;
 
@@ -158,11 +158,13 @@ impl Pool {
                     }
                 }
                 // All of its streams are taken, or it grants none.
-                Err(_head_start_over) if may_dial => {
+                Err(_head_start_over) => {
                     tried_further = true;
-                    self.dialled(candidate).await?;
+                    // What is there is better than nothing.
+                    if !may_dial || self.dialled(candidate).await.is_err() {
+                        return self.open_on_any(candidate).await;
+                    }
                 }
-                Err(_head_start_over) => return self.open_on_any(candidate).await,
             }
         }
         Err(candidate.failure(DialProblem::NoStream).into())
@@ -183,10 +185,12 @@ impl Pool {
         Err(candidate.failure(DialProblem::NoStream).into())
     }
 
-    /// Only connections to proxies that the directory still has, under a key that it still pins.
+    /// Only connections to proxies that the directory still has, under a key that it still pins. Of those that nobody uses one is
+    /// kept for each proxy.
     fn with_links<T>(&self, candidate: &Candidate, look: impl FnOnce(&[Arc<Link>]) -> T) -> T {
         let mut links = lock(&self.links);
-        links.retain(|link| link.is_open());
+        let mut idle = HashSet::new();
+        links.retain(|link| link.is_open() && (link.streams() > 0 || idle.insert(link.outer)));
         let fits = |link: &&Arc<Link>| link.outer == candidate.outer && candidate.is_pinned(link.key());
         let fitting: Vec<_> = links.iter().filter(fits).cloned().collect();
         look(&fitting)

@@ -87,7 +87,7 @@ impl Sending {
         let admitted = admit(&ticket, &directory, shared.member(), kind.as_deref(), shared.clock.unix())?;
         let journal = journal.map(|path| Journal::open(&path)).transpose()?;
         let office = ticket.body().office;
-        let attempts = Attempts::new(shared.clone(), admitted, journal);
+        let attempts = Attempts::new(shared.clone(), admitted, journal, patience);
         let meter = Meter::new(content.length(), on_progress);
         let (attempts, result) = Delivery::run(shared, office, attempts, content, meter, patience).await;
         if result.as_ref().err().is_none_or(SendError::is_final_for_the_ticket) {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use schleuse_transport::endpoint::{BindError, dial_only};
 use schleuse_transport::net::{ClientConfig, Code, Endpoint};
@@ -9,6 +10,9 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
 use crate::lock::lock;
+
+/// How long peers are told that a connection is closed.
+const CLOSE: Duration = Duration::from_secs(3);
 
 /// An endpoint that lives as long as the runtime in which it was bound.
 pub(super) struct Bound {
@@ -65,7 +69,8 @@ impl Bound {
             && now.is_alive()
         {
             now.endpoint.close(Code::NONE, b"");
-            now.endpoint.wait_idle().await;
+            // Nobody may drive its runtime any more.
+            let _ = tokio::time::timeout(CLOSE, now.endpoint.wait_idle()).await;
         }
     }
 }
