@@ -122,7 +122,8 @@ impl Delivery {
             Event::HedgeDue => self.on_hedge_due(),
             // When the hedge is due is looked up anew.
             Event::FoundOut => {}
-            Event::PatienceOver => return Err(self.out_of_patience()),
+            Event::LookDue if self.patience.look() => return Err(self.out_of_patience()),
+            Event::LookDue => {}
         }
         Ok(None)
     }

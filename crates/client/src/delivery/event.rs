@@ -37,14 +37,15 @@ pub(super) enum Event {
     HedgeDue,
     /// Another sending found out that something does not work.
     FoundOut,
-    PatienceOver,
+    /// To see whether its patience is over.
+    LookDue,
 }
 
 impl Delivery {
     /// Dropping the future loses nothing.
     pub(super) async fn next_event(&mut self) -> Event {
         let hedge_at = self.hedge_at();
-        let patience_over = self.patience.end();
+        let next_look = self.patience.next_look();
         let Self { front, second, opening, content, open_at, findings, .. } = self;
         tokio::select! {
             happened = advance(front, Some(content)) => Event::Happened(Which::Front, happened),
@@ -54,7 +55,7 @@ impl Delivery {
             () = sleep_until_some(hedge_at) => Event::HedgeDue,
             // The other end is in what this sending holds.
             Ok(()) = findings.changed() => Event::FoundOut,
-            () = sleep_until(patience_over) => Event::PatienceOver,
+            () = sleep_until(next_look) => Event::LookDue,
         }
     }
 }
