@@ -1,5 +1,7 @@
 //! The systemd units keep the daemons running whatever happens, and within bounds.
 
+#![allow(clippy::unwrap_used, reason = "every function here is part of a test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
