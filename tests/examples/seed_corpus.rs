@@ -168,7 +168,7 @@ fn main() {
     for (entry, script) in schleuse_tests::fuzz::holder::seeds() {
         write("holder", entry, &script);
     }
-    for (entry, script) in schleuse_tests::fuzz::sender::seeds() {
+    for (entry, script) in schleuse_tests::fuzz::sender::step::seeds() {
         write("sender", entry, &script);
     }
     write("payload", "guest-list", &schleuse_payload::generate::guest_list_json(2, 1));

@@ -20,6 +20,7 @@ mod mischief;
 mod net;
 mod office;
 mod partitions;
+mod proxies;
 mod relays;
 mod sender;
 mod setup;

@@ -85,12 +85,7 @@ impl Admission for Verdict<'_> {
             return Err(StreamRefusal::Refused);
         }
         let state = self.inners.state();
-        let Some(key) = state.ring.key(inner, token.epoch) else {
-            // The keys of a configured inner proxy that was not reached yet are unknown: another try is worth it.
-            let is_silent = state.ring.key(inner, Epoch::of(self.inners.clock.unix())).is_none();
-            return Err(if is_silent { StreamRefusal::Unavailable } else { StreamRefusal::Refused });
-        };
-        if !key.check(token) {
+        if !state.ring.key(inner, token.epoch, self.inners.clock.unix())?.check(token) {
             return Err(StreamRefusal::Refused);
         }
         if let Some(link) = state.linked.get(inner) {

@@ -5,7 +5,7 @@ use schleuse_protocol::wire::name::MemberId;
 
 use super::FAULTS_END;
 use super::net::{HopId, Side};
-use super::relays::InnerKeys;
+use super::proxies::InnerKeys;
 use super::world::{Agent, Event, Party, World};
 
 /// What a malicious proxy does to one direction of one stream, frame by frame.

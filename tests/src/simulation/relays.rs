@@ -1,96 +1,18 @@
-//! The proxies: machines, and the moving of bytes from hop to hop.
+//! The proxies' streams: machines, and the moving of bytes from hop to hop.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-
-use rand::CryptoRng;
-use schleuse_admission::AdmissionKey;
 use schleuse_protocol::hop::{AwaitHeader, AwaitNextHop, Header};
-use schleuse_protocol::inner::{self, Room, RouteOpener, UsedNonces};
-use schleuse_protocol::outer::{self, Admission, AdmissionRing};
+use schleuse_protocol::inner;
+use schleuse_protocol::outer;
 use schleuse_protocol::relay::{Direction, Relay};
-use schleuse_protocol::time::{Millis, UnixSeconds};
+use schleuse_protocol::time::Millis;
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
-use schleuse_protocol::wire::token::{RouteClaims, RouteNonce, RouteToken, TokenKeyId};
-use schleuse_seal::RouteSealer;
 
 use super::mischief::{Mangler, Recording};
 use super::net::{Chunk, HopId, Side};
 use super::office::OfficeConn;
+use super::proxies::{Answers, InnerParty, Ring};
 use super::world::{Agent, AgentId, Party, World};
-
-/// An outer proxy.
-pub(super) struct OuterParty {
-    pub(super) up: bool,
-    pub(super) is_malicious: bool,
-    pub(super) answers: Answers,
-    pub(super) ring: Rc<RefCell<AdmissionRing<AdmissionKey>>>,
-    pub(super) recordings: Vec<Recording>,
-}
-
-/// An inner proxy.
-pub(super) struct InnerParty {
-    pub(super) id: MemberId,
-    pub(super) up: bool,
-    pub(super) is_malicious: bool,
-    pub(super) answers: Answers,
-    pub(super) cluster_secret: [u8; 32],
-    pub(super) keys: Rc<RefCell<InnerKeys>>,
-    pub(super) recordings: Vec<Recording>,
-}
-
-/// Answers that a malicious proxy recorded, by the hello to which they were given.
-pub(super) type Answers = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// What an inner proxy judges tokens by.
-pub(super) struct InnerKeys {
-    sealer: RouteSealer,
-    cluster_secret: [u8; 32],
-    pub(super) used: UsedNonces,
-}
-
-impl InnerKeys {
-    pub(super) fn new(cluster_secret: [u8; 32]) -> Self {
-        Self {
-            sealer: RouteSealer::new(&cluster_secret),
-            cluster_secret,
-            used: UsedNonces::new(Room { per_office: 100, in_all: 1000 }),
-        }
-    }
-
-    pub(super) fn id(&self) -> TokenKeyId {
-        self.sealer.key_id()
-    }
-
-    pub(super) fn mint(&self, claims: &RouteClaims, rng: &mut impl CryptoRng) -> RouteToken {
-        let mut token = self.sealer.seal(claims, rng);
-        AdmissionKey::derive(&self.cluster_secret, token.epoch).mac(&mut token);
-        token
-    }
-}
-
-/// The outer proxy's keys.
-struct Ring<'a>(&'a AdmissionRing<AdmissionKey>);
-
-impl Admission for Ring<'_> {
-    fn check(&self, inner: &MemberId, token: &RouteToken) -> Result<(), StreamRefusal> {
-        let key = self.0.key(inner, token.epoch).ok_or(StreamRefusal::Unavailable)?;
-        if key.check(token) { Ok(()) } else { Err(StreamRefusal::Refused) }
-    }
-}
-
-impl RouteOpener for InnerKeys {
-    fn open(&self, token: &RouteToken, _: UnixSeconds) -> Option<RouteClaims> {
-        let admitted = AdmissionKey::derive(&self.cluster_secret, token.epoch).check(token);
-        if admitted { self.sealer.open(token) } else { None }
-    }
-
-    fn is_used(&self, office: &MemberId, nonce: &RouteNonce) -> bool {
-        self.used.contains(office, nonce)
-    }
-}
 
 /// Which proxy carries a stream.
 #[derive(Clone, Copy)]
@@ -240,8 +162,9 @@ impl World {
     fn judge(&mut self, at: At, header: Header) -> Result<Onward, StreamRefusal> {
         let (to, bytes) = match at {
             At::Outer(outer) => {
-                let ring = self.outers[outer].ring.borrow();
-                let outer::Forward { inner, bytes } = outer::judge(&Ring(&ring), header)?;
+                let keys = self.outers[outer].ring.borrow();
+                let ring = Ring { keys: &keys, now: self.clock_of(at.party()).unix, configured: &self.inners };
+                let outer::Forward { inner, bytes } = outer::judge(&ring, header)?;
                 (inner, bytes)
             }
             At::Inner(inner) => {

@@ -13,7 +13,7 @@ use schleuse_seal::{Office, SigningKey};
 
 use super::apps::{App, TicketSlot};
 use super::office::{OfficeParty, Policy};
-use super::relays::{InnerKeys, InnerParty, OuterParty};
+use super::proxies::{InnerKeys, InnerParty, OuterParty};
 use super::world::{Event, World};
 
 const VENDORS: usize = 3;

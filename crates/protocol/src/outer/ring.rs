@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 
 use crate::time::UnixSeconds;
 use crate::wire::name::MemberId;
+use crate::wire::refusal::StreamRefusal;
 use crate::wire::token::Epoch;
 
 /// Admission keys of the inner proxies, two epochs each. `K` is whatever checks a MAC.
@@ -31,9 +32,23 @@ impl<K> AdmissionRing<K> {
         self.keys.insert(inner, keys);
     }
 
-    /// The key under which a token of this inner proxy and epoch must verify.
-    pub fn key(&self, inner: &MemberId, epoch: Epoch) -> Option<&K> {
-        self.keys.get(inner)?.iter().find(|(of, _)| *of == epoch).map(|(_, key)| key)
+    /// The key under which a token of this inner proxy and epoch must verify. Whether the inner proxy is one that is to send
+    /// its keys is for the caller to know.
+    ///
+    /// # Errors
+    /// [`Refused`](StreamRefusal::Refused) if the epoch is none whose tokens can be valid;
+    /// [`Unavailable`](StreamRefusal::Unavailable) if the inner proxy has not sent the keys of the current epoch: later it may
+    /// have.
+    pub fn key(&self, inner: &MemberId, epoch: Epoch, now: UnixSeconds) -> Result<&K, StreamRefusal> {
+        let key_of = |epoch| {
+            let keys = self.keys.get(inner)?;
+            keys.iter().find(|(of, _)| *of == epoch).map(|(_, key)| key)
+        };
+        match (key_of(epoch), key_of(Epoch::of(now))) {
+            (Some(key), _) => Ok(key),
+            (None, Some(_)) => Err(StreamRefusal::Refused),
+            (None, None) => Err(StreamRefusal::Unavailable),
+        }
     }
 
     /// Drops inner proxies that have no key of a living epoch any more. A token of a past epoch has expired, so its
@@ -49,22 +64,33 @@ mod tests {
     use super::*;
     use crate::limits::EPOCH;
 
+    fn in_epoch(epoch: u64) -> UnixSeconds {
+        UnixSeconds(epoch * EPOCH.as_secs())
+    }
+
     #[test]
     fn finds_by_member_and_epoch_and_forgets_the_past() {
         let (a, b): (MemberId, MemberId) = ("inner-a".parse().unwrap(), "inner-b".parse().unwrap());
         let mut ring = AdmissionRing::new();
         ring.replace(a, [(Epoch(7), 'x'), (Epoch(8), 'y')]);
-        assert_eq!(ring.key(&a, Epoch(7)), Some(&'x'));
-        assert_eq!(ring.key(&a, Epoch(9)), None);
-        assert_eq!(ring.key(&b, Epoch(7)), None);
+        let now = in_epoch(7);
+        assert_eq!(ring.key(&a, Epoch(7), now), Ok(&'x'));
+        assert_eq!(ring.key(&a, Epoch(9), now), Err(StreamRefusal::Refused));
+        assert_eq!(ring.key(&b, Epoch(7), now), Err(StreamRefusal::Unavailable), "it has sent none yet");
 
         ring.replace(a, [(Epoch(8), 'z'), (Epoch(9), 'w')]);
-        assert_eq!(ring.key(&a, Epoch(7)), None);
-        assert_eq!(ring.key(&a, Epoch(8)), Some(&'z'));
+        let now = in_epoch(8);
+        assert_eq!(ring.key(&a, Epoch(7), now), Err(StreamRefusal::Refused));
+        assert_eq!(ring.key(&a, Epoch(8), now), Ok(&'z'));
+        assert_eq!(
+            ring.key(&a, Epoch(10), in_epoch(10)),
+            Err(StreamRefusal::Unavailable),
+            "its newer ones have not come"
+        );
 
-        ring.forget_past(UnixSeconds(9 * EPOCH.as_secs()));
-        assert_eq!(ring.key(&a, Epoch(9)), Some(&'w'));
-        ring.forget_past(UnixSeconds(10 * EPOCH.as_secs()));
-        assert_eq!(ring.key(&a, Epoch(9)), None);
+        ring.forget_past(in_epoch(9));
+        assert_eq!(ring.key(&a, Epoch(9), in_epoch(9)), Ok(&'w'));
+        ring.forget_past(in_epoch(10));
+        assert_eq!(ring.key(&a, Epoch(9), in_epoch(10)), Err(StreamRefusal::Unavailable));
     }
 }
