@@ -1,4 +1,6 @@
 //! Peers that stand still for a minute and a half, and then go on as if nothing had happened (SIGSTOP).
+//!
+//! Each has a network of its own, and all freeze at the same time: most of it is waiting.
 
 use std::fs;
 use std::process::Stdio;
@@ -9,7 +11,7 @@ use schleuse_tests::netns::Conditions;
 use schleuse_tests::network::{Network, Proxy, SENDER};
 use schleuse_tests::wait::{SOON, until_true};
 
-use crate::{PIECE, Upload, start};
+use crate::{PIECE, Upload, possible};
 
 /// Longer than every timeout of a connection.
 const FROZEN: Duration = Duration::from_secs(90);
@@ -18,9 +20,26 @@ const ELSEWHERE: Duration = Duration::from_secs(45);
 /// After the thaw nothing but new connections is needed.
 const AWAKE: Duration = Duration::from_secs(20);
 
+#[test]
+fn a_peer_freezes() {
+    if !possible() {
+        return;
+    }
+    let peers: [(&'static str, fn()); 4] = [
+        ("an outer proxy", || the_one_in_use_freezes(|network, at| network.outer(at))),
+        ("an inner proxy", || the_one_in_use_freezes(|network, at| network.inner(at))),
+        ("an office", an_office_freezes),
+        ("a sender", a_sender_freezes),
+    ];
+    let freeze = |(name, freeze): (&'static str, fn())| (name, std::thread::spawn(freeze));
+    let failed: Vec<_> =
+        peers.map(freeze).into_iter().filter_map(|(name, run)| run.join().err().map(|_| name)).collect();
+    assert_eq!(failed, <[&str; 0]>::default(), "they say above what went wrong");
+}
+
 /// The one of these two proxies that carries an upload freezes: the upload ends over the other. Thawed, it carries again.
 fn the_one_in_use_freezes(of: impl Fn(&Network, usize) -> &Proxy) {
-    let Some(network) = start(Network::of(2, 2, 1, 1)) else { return };
+    let network = Network::of(2, 2, 1, 1).apart().start();
     let mut upload = Upload::begin(&network);
     let carried = |at| network.lab().bytes_to(of(&network, at).member.id.as_str());
     let before = [0, 1].map(carried);
@@ -43,20 +62,9 @@ fn the_one_in_use_freezes(of: impl Fn(&Network, usize) -> &Proxy) {
     assert_eq!(office.inbox().len(), 2);
 }
 
-#[test]
-fn an_outer_proxy_freezes() {
-    the_one_in_use_freezes(|network, at| network.outer(at));
-}
-
-#[test]
-fn an_inner_proxy_freezes() {
-    the_one_in_use_freezes(|network, at| network.inner(at));
-}
-
 /// There is no other office: the upload waits for it, and goes on when it is back.
-#[test]
 fn an_office_freezes() {
-    let Some(network) = start(Network::of(1, 1, 1, 1)) else { return };
+    let network = Network::of(1, 1, 1, 1).apart().start();
     let office = network.office(0);
     let mut upload = Upload::begin(&network);
     upload.flow(PIECE);
@@ -70,9 +78,8 @@ fn an_office_freezes() {
 }
 
 /// The sender's program freezes in the middle of an upload, a lid that is closed.
-#[test]
 fn a_sender_freezes() {
-    let Some(network) = start(Network::of(1, 1, 1, 1)) else { return };
+    let network = Network::of(1, 1, 1, 1).apart().start();
     let office = network.office(0);
     // Slow enough that the upload lasts for some seconds.
     let slow = Conditions { rate: 8_000_000, buffer: Duration::from_millis(100), ..Conditions::default() };
