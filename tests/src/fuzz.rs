@@ -116,14 +116,19 @@ pub fn ticket_text(input: &[u8]) {
     }
 }
 
-/// Payloads of each kind: what is read and written again is read the same, with the same flags.
+/// Payloads of each kind: what is read and written again is read the same; examining finds what reading finds.
 pub fn payload(input: &[u8]) {
+    let limits = Limits::default();
     for kind in schleuse_payload::KINDS {
-        if let Ok(parsed) = schleuse_payload::parse(kind, input, &Limits::default()) {
+        let read = schleuse_payload::parse(kind, input, &limits);
+        let examined = schleuse_payload::examine(kind, input, &limits, &schleuse_payload::Expectations::default());
+        assert_eq!(read.as_ref().map(|parsed| &parsed.flags), examined.as_ref().map(|examined| &examined.flags));
+        if let Ok(parsed) = read {
             let written = serde_json::to_vec(&parsed.to_json()).expect("JSON");
-            let again = schleuse_payload::parse(kind, &written, &Limits::default()).expect("reads what it writes");
+            let again = schleuse_payload::parse(kind, &written, &limits).expect("reads what it writes");
             assert_eq!(again.to_json(), parsed.to_json());
             let _ = schleuse_payload::export::plain::render(&parsed);
+            let _ = schleuse_payload::export::csv::tables(&parsed, schleuse_payload::export::csv::Style::default());
         }
     }
 }

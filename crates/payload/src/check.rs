@@ -1,14 +1,20 @@
 //! What is implausible is flagged here. Nothing is changed and nothing is refused.
 
+mod damage;
 mod duplicates;
 mod formats;
 mod period;
 mod text;
-mod walk;
 
-use crate::flags::{Flag, FlagCode, Flags};
-use crate::parse::{Form, Payload};
-use crate::path::{Segment, render};
+use crate::flags::{FlagCode, Flags, Place};
+use crate::lines::Lines;
+use crate::path::{Segment, below, render};
+
+use duplicates::Seen;
+
+/// Number of these checks. It rises with every change that lets the same bytes be read or flagged differently, so that who
+/// keeps findings knows which are to be made again.
+pub const CHECKS: u32 = 2;
 
 /// What the office knows beforehand. Nothing of it is required.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,46 +34,42 @@ pub struct Period {
     pub to: u64,
 }
 
-/// Everything implausible about a payload; at most `max` flags are listed, the rest is counted.
-pub(crate) fn flags(payload: &Payload, form: &Form, expect: &Expectations, max: u32) -> Flags {
-    let mut checker = Checker { expect, max: max as usize, path: Vec::new(), flags: Flags::default() };
-    match payload {
-        Payload::GuestList(list) => checker.guest_list(list),
-        Payload::ContactsAndEvents(case) => checker.contacts_and_events(case),
-    }
-    if let Form::Wrapped { beside } = form {
-        checker.extra(beside);
-    }
-    checker.flags
-}
-
-/// Walks through a payload and collects flags. Its methods are grouped by file: `walk` knows the structures,
-/// the others know one kind of implausibility each.
-struct Checker<'a> {
+/// Knows where in the payload we are, and collects flags. Its methods are grouped by file; each file knows one kind of
+/// implausibility. `at` is always the byte offset of what is flagged.
+pub(crate) struct Checker<'a> {
     expect: &'a Expectations,
-    max: usize,
-    path: Vec<Segment>,
+    max_places: u32,
+    pub(crate) lines: Lines<'a>,
+    pub(crate) path: Vec<Segment>,
     flags: Flags,
+    seen: Seen,
 }
 
-impl Checker<'_> {
-    fn within(&mut self, segment: Segment, check: impl FnOnce(&mut Self)) {
-        self.path.push(segment);
-        check(self);
-        self.path.pop();
+impl<'a> Checker<'a> {
+    pub(crate) fn new(text: &'a str, expect: &'a Expectations, max_places: u32) -> Self {
+        let (lines, flags) = (Lines::of(text), Flags::default());
+        Checker { expect, max_places, lines, path: Vec::new(), flags, seen: Seen::default() }
     }
 
-    fn field(&mut self, name: &'static str, check: impl FnOnce(&mut Self)) {
-        self.within(Segment::Field(name), check);
+    pub(crate) fn finish(self) -> Flags {
+        self.flags
+    }
+
+    /// Everybody on another list is new.
+    pub(crate) fn begin_list(&mut self) {
+        self.seen = Seen::default();
     }
 
     /// Flags what is being looked at.
-    fn flag(&mut self, code: FlagCode) {
-        if self.flags.list.len() < self.max {
-            self.flags.list.push(Flag { path: render(&self.path), code });
-        } else {
-            self.flags.more = self.flags.more.saturating_add(1);
-        }
+    pub(crate) fn flag(&mut self, code: FlagCode, at: usize) {
+        let (path, lines) = (&self.path, &self.lines);
+        self.flags.add(code, self.max_places, || Place { path: render(path), line: lines.line(at) });
+    }
+
+    /// Flags a field of what is being looked at.
+    pub(crate) fn flag_field(&mut self, field: &str, code: FlagCode, at: usize) {
+        let (path, lines) = (&self.path, &self.lines);
+        self.flags.add(code, self.max_places, || Place { path: below(path, field), line: lines.line(at) });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is refused, and how it is said.
 
-use crate::kind::KINDS;
+use crate::KINDS;
 
 /// Why a payload was refused: it breaks the format. No text here contains anything that stood in a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,27 +16,22 @@ pub enum PayloadError {
         /// Bytes that are accepted.
         max: u64,
     },
+    /// It looks like something else than JSON in UTF-8.
+    #[error("the payload {}", .0.text())]
+    LooksLike(Guise),
     /// Not UTF-8.
     #[error("the payload is not UTF-8 at byte {offset}: write the JSON as UTF-8")]
     NotUtf8 {
         /// Offset of the first wrong byte.
         offset: u64,
     },
-    /// Not JSON, or a number outside what a double can hold.
+    /// Not JSON.
     #[error("the payload is not readable as JSON at line {line}, column {column}: write it with a JSON library")]
     NotJson {
         /// Line, from 1.
         line: u64,
         /// Column, from 1.
         column: u64,
-    },
-    /// Arrays and objects are nested more deeply than [`Limits::max_depth`](crate::Limits::max_depth).
-    #[error("{}: nested more than {max} levels deep: send flatter data", at(.path))]
-    TooDeep {
-        /// Where the limit was passed.
-        path: String,
-        /// Levels that are accepted.
-        max: u32,
     },
     /// More JSON values than [`Limits::max_values`](crate::Limits::max_values).
     #[error("{}: the payload has more than {max} values: leave out additional fields, or split it", at(.path))]
@@ -54,32 +49,66 @@ pub enum PayloadError {
         /// Elements that are accepted.
         max: u32,
     },
-    /// An object has one field twice. Two readers would see two different values, so neither is taken.
-    #[error("{}: the field stands there twice: send it once", at(.path))]
-    DuplicateField {
-        /// The field.
-        path: String,
-    },
-    /// A field that the format requires is not there.
-    #[error("{}: the field `{field}` is missing: add it", at(.path))]
+    /// An object without any field by which the kind is known.
+    #[error("{}: the field `{field}` is missing, so this is no such payload: add it, or name the right kind", at(.path))]
     MissingField {
         /// The object that lacks the field.
         path: String,
         /// The field's name.
         field: &'static str,
     },
-    /// A field has another JSON type than the format says.
-    #[error("{}: expected {expected} (line {line}, column {column}): send that type", at(.path))]
-    WrongType {
-        /// The field.
-        path: String,
-        /// What the format wants there.
-        expected: String,
-        /// Line, from 1.
-        line: u64,
-        /// Column, from 1.
-        column: u64,
-    },
+    /// The payload as a whole is no object.
+    #[error("the payload is no JSON object, as {{…}}: put the list into an object as docs/payloads.md shows it")]
+    NotAnObject,
+}
+
+/// What bytes can be that are no JSON in UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guise {
+    /// Nothing, or nothing but white space.
+    Empty,
+    /// UTF-16, of either byte order.
+    Utf16,
+    /// Windows-1252, or another encoding with one byte for each character.
+    Windows1252,
+    /// A compressed file.
+    Gzip,
+    /// A ZIP archive, or a spreadsheet: XLSX is one.
+    Zip,
+    /// PDF.
+    Pdf,
+    /// XML or HTML.
+    Xml,
+    /// CSV.
+    Csv,
+}
+
+impl Guise {
+    fn text(self) -> &'static str {
+        match self {
+            Guise::Empty => "is empty: is it the right file?",
+            Guise::Utf16 => "looks like UTF-16: save it as UTF-8",
+            Guise::Windows1252 => "looks like Windows-1252: save it as UTF-8",
+            Guise::Gzip => "looks like gzip: send the JSON itself",
+            Guise::Zip => "looks like a ZIP archive or a spreadsheet (XLSX): send JSON",
+            Guise::Pdf => "looks like PDF: send JSON",
+            Guise::Xml => "looks like XML or HTML: send JSON",
+            Guise::Csv => "looks like CSV: send JSON",
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Guise::Empty => "empty",
+            Guise::Utf16 => "utf-16",
+            Guise::Windows1252 => "windows-1252",
+            Guise::Gzip => "gzip",
+            Guise::Zip => "zip",
+            Guise::Pdf => "pdf",
+            Guise::Xml => "xml",
+            Guise::Csv => "csv",
+        }
+    }
 }
 
 impl PayloadError {
@@ -88,14 +117,13 @@ impl PayloadError {
         match self {
             PayloadError::UnknownKind => "unknown-kind",
             PayloadError::TooLarge { .. } => "too-large",
+            PayloadError::LooksLike(guise) => guise.code(),
             PayloadError::NotUtf8 { .. } => "not-utf8",
             PayloadError::NotJson { .. } => "not-json",
-            PayloadError::TooDeep { .. } => "too-deep",
             PayloadError::TooManyValues { .. } => "too-many-values",
             PayloadError::TooMany { .. } => "too-many",
-            PayloadError::DuplicateField { .. } => "duplicate-field",
             PayloadError::MissingField { .. } => "missing-field",
-            PayloadError::WrongType { .. } => "wrong-type",
+            PayloadError::NotAnObject => "not-an-object",
         }
     }
 }

@@ -5,31 +5,47 @@
 pub mod csv;
 pub mod plain;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::parse::{Form, Parsed, Payload};
+use crate::parse::Parsed;
 
 /// One of the lists in a payload.
 struct Rows {
     name: &'static str,
+    columns: Vec<String>,
     rows: Vec<Value>,
 }
 
 /// A payload as JSON, its lists taken apart: what is left (the head of the list, the fields beside it), and the rows.
 fn split(parsed: &Parsed) -> (Value, Vec<Rows>) {
-    let mut head = parsed.to_json();
-    let mut rows = |name, path: &str| match take(&mut head, path) {
-        Some(Value::Array(rows)) => Rows { name, rows },
-        _ => Rows { name, rows: Vec::new() },
-    };
-    let lists = match (&parsed.payload, &parsed.form) {
-        (Payload::GuestList(_), Form::Bare) => vec![rows("guests", "guests")],
-        (Payload::GuestList(_), Form::Wrapped { .. }) => vec![rows("guests", "guestList.guests")],
-        (Payload::ContactsAndEvents(_), _) => {
-            vec![rows("contacts", "contacts.contactPersons"), rows("events", "events.events")]
+    let mut head = Value::Object(parsed.content.clone());
+    let mut lists = Vec::new();
+    for (path, list) in parsed.kind.shape().lists() {
+        let taken = take(&mut head, &path);
+        let (rows, other) = match taken {
+            Some(Value::Array(rows)) => (rows, None),
+            other => (Vec::new(), other),
+        };
+        if let (Some(other), Value::Object(head)) = (other, &mut head) {
+            // No list, but something else that is kept.
+            head.insert(path, other);
         }
-    };
-    (head, lists)
+        lists.push(Rows { name: list.table, columns: list.of.columns(), rows });
+    }
+    (with_beside(head, parsed.beside.as_ref()), lists)
+}
+
+/// Fields beside the payload stand with its own; of two with one name, the payload's stands first.
+fn with_beside(head: Value, beside: Option<&Map<String, Value>>) -> Value {
+    let Value::Object(mut head) = head else { return head };
+    for (name, value) in beside.into_iter().flatten() {
+        let mut name = name.clone();
+        while head.contains_key(&name) {
+            name.push_str(" (beside)");
+        }
+        head.insert(name, value.clone());
+    }
+    Value::Object(head)
 }
 
 /// Takes the value at a path such as `address.city` out of an object, and with it objects that become empty.

@@ -41,6 +41,32 @@ pub(crate) fn dangers(text: &str) -> Vec<usize> {
     dangers
 }
 
+/// Whether somebody should be told. Every place of [`dangers`] is neutralised on the way out; but a list with hyphens and
+/// a number with a plus sign begin like that, too, and calculate nothing that could harm.
+pub(crate) fn is_suspicious(text: &str) -> bool {
+    dangers(text).into_iter().any(|at| {
+        let cell = text[at..].trim_start_matches(is_stepped_over);
+        let cell = cell.split([',', ';', '\t', '\n', '\r']).next().unwrap_or("");
+        match cell.chars().next() {
+            Some('=' | '@' | '＝' | '＠') => true,
+            Some('+' | '-' | '＋' | '－') => reaches_out(cell),
+            _ => false,
+        }
+    })
+}
+
+/// Whether what begins with a sign calls a function, another table or another program. `Schüler(in)` does not.
+fn reaches_out(cell: &str) -> bool {
+    let calls = cell.match_indices('(').any(|(at, _)| {
+        let inside = cell[at + 1..].split(')').next().unwrap_or("");
+        let ends_word = inside.chars().all(char::is_lowercase) && !inside.is_empty();
+        cell[..at].ends_with(|c: char| c.is_ascii_alphabetic()) && !ends_word
+    });
+    let refers =
+        cell.match_indices('!').any(|(at, _)| cell[at + 1..].starts_with(|c: char| c.is_alphanumeric() || c == '$'));
+    calls || refers || cell.contains('|') || cell.contains('=')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +96,38 @@ mod tests {
         for text in ["", "O'Brien", "12/3", "Meyer-Lübke", "Anna -Maria", "a=b", "x@example.org", "Tisch 3, am Fenster"]
         {
             assert_eq!(dangers(text), Vec::<usize>::new(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lists_and_numbers_are_not_suspicious_and_formulas_are() {
+        for text in [
+            "Allergien:\n- Nüsse",
+            "Allergien:\r\n\r\n- Nüsse (roh)\r\n- Soja!",
+            "- Schüler(in)",
+            "Frau Meier, +49 30 23125117",
+            "+49 (0)30 23125-117",
+            "-5",
+            "a;+1",
+            "\ttext",
+            "- post@example.org",
+        ] {
+            assert!(!is_suspicious(text), "{text:?}");
+        }
+        for text in [
+            "=1",
+            " @SUM(A1)",
+            "a;=1",
+            "Menü 1,=cmd",
+            "+1+cmd|' /C calc'!A0",
+            "-HYPERLINK(A1)",
+            "x\n+SUM(1)",
+            "-1+Tabelle2!A1",
+            "＝1",
+            "\t=1",
+            "+a=b",
+        ] {
+            assert!(is_suspicious(text), "{text:?}");
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! The crate is pure: bytes and dates in, values and text out.
 //!
-//! * [`parse`](fn@parse) reads a guest list or the contacts and events of a case, within [`Limits`]. Only what breaks the
-//!   format is an error ([`PayloadError`]); what is merely implausible becomes a [`Flag`]. Fields it does not know
-//!   are kept.
+//! * [`parse`](fn@parse) reads a payload of one of the [`KINDS`], within [`Limits`]: object by object, field by field.
+//!   Only what is no payload of that kind at all is an error ([`PayloadError`]). A field that is not as its format says is
+//!   flagged with its place ([`Flags`]) and kept, and takes nothing else along. Fields it does not know are kept.
+//! * [`examine`](fn@examine) finds the same and builds nothing: for daemons.
+//! * [`schema`] writes the formats as JSON Schema.
 //! * [`export`] writes the content for spreadsheets and terminals and escapes it for exactly that output.
 //! * [`generate`] makes up guest lists for the demo and for tests.
 //!
@@ -29,49 +31,51 @@
 //!
 //! # Privacy
 //!
-//! Errors, flags and [`Summary`] carry positions (`guests[3].phone`), counts and dates of the list, never the content
-//! of a field. Names of fields that the format does not define are content too, so a path shows them as `*`.
-//! The content types have no `Debug`, or one that prints counts only.
+//! Errors, flags and [`Summary`] carry positions (`guests[3].phone`), lines, counts and dates of the list, never the
+//! content of a field. Names of fields that the format does not define are content too, so a path shows them as `*`.
+//! [`Parsed`] has a `Debug` that prints counts only.
 //!
-//! Read next: `parse.rs` (the way in), `check.rs` (what is flagged), `export/csv.rs` (the way out).
+//! Read next: `kinds/guest_list/mod.rs` (a format as a table), `reader.rs` (how a table is read), `check.rs` (what is
+//! flagged), `export/csv.rs` (the way out).
 
-mod kind;
+mod kinds;
 mod limits;
-mod parse;
-mod scan;
 mod shape;
 
-mod contacts;
-mod guest_list;
+mod parse;
+mod reader;
+
+mod absent;
+mod any;
+mod encoding;
+mod json;
+mod known;
+mod lines;
 mod moment;
-mod person;
+mod path;
 
 mod check;
 mod flags;
 mod formula;
-mod path;
 mod summary;
 mod unicode;
 
 pub mod export;
 pub mod generate;
+pub mod schema;
 
 mod error;
 
-pub use check::{Expectations, Period};
-pub use contacts::{
-    CaseProvider, ContactCategory, ContactInformation, ContactPerson, Contacts, ContactsAndEvents, Event, Events,
-    WorkPlace,
+pub use check::{CHECKS, Expectations, Period};
+pub use error::{Guise, PayloadError};
+pub use flags::{FlagCode, Flags, Group, Language, Place};
+pub use kinds::{
+    CONTACTS_AND_EVENTS, GUEST_LIST, KINDS, MAX_CONTACTS, MAX_EMPLOYEES, MAX_EVENTS, MAX_GUESTS, OFFICE_MESSAGE,
+    VACCINATION_REPORT, example,
 };
-pub use error::PayloadError;
-pub use flags::{Flag, FlagCode, Flags, Language};
-pub use guest_list::{Attendance, DataProvider, Guest, GuestList};
-pub use kind::{CONTACTS_AND_EVENTS, GUEST_LIST, KINDS};
-pub use limits::{Limits, MAX_CONTACTS, MAX_EVENTS, MAX_GUESTS};
-pub use moment::Moment;
-pub use parse::{Form, Parsed, Payload, parse, parse_expecting};
-pub use person::{Address, PersonRef, Sex};
+pub use limits::Limits;
+pub use parse::{Examined, Parsed, examine, parse, parse_expecting};
 pub use summary::{Days, Summary};
 
-/// Fields that the format does not define, kept as they came (numbers as `serde_json` holds them).
+/// Fields that a format does not define, kept as they came (numbers as `serde_json` holds them).
 pub type Extra = serde_json::Map<String, serde_json::Value>;

@@ -1,184 +1,172 @@
-//! The way in: bytes → scanned text → typed value → flags.
+//! The way in: bytes → text → objects read by their tables → flags.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::check::{self, Expectations};
+use crate::check::{Checker, Expectations};
+use crate::encoding::{decode, guise_of_text};
 use crate::error::PayloadError;
-use crate::kind::{CONTACTS_AND_EVENTS, GUEST_LIST};
+use crate::json::{self, Form, NotJson};
+use crate::kinds::{self, Kind};
 use crate::limits::Limits;
-use crate::moment::Moment;
-use crate::scan::{Outline, scan};
-use crate::shape::shape;
-use crate::summary::{Days, Summary};
-use crate::{ContactsAndEvents, Extra, Flags, GuestList};
+use crate::reader::{Read, Reader};
+use crate::summary::Summary;
+use crate::{Extra, Flags};
 
 /// A payload that was read. The caller keeps the original bytes: they are what was sent, this is how we read it.
-#[derive(Debug)]
 pub struct Parsed {
-    /// The content.
-    pub payload: Payload,
-    /// The shape it came in.
-    pub form: Form,
+    pub(crate) kind: &'static dyn Kind,
+    /// Under the format's names; text where the format says text.
+    pub(crate) content: Map<String, Value>,
+    /// Fields beside the payload, if it came in an object of its own.
+    pub(crate) beside: Option<Extra>,
     /// What is implausible about it.
     pub flags: Flags,
+    summary: Summary,
 }
 
-/// The content of a payload, by kind.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Payload {
-    /// Kind [`GUEST_LIST`].
-    GuestList(GuestList),
-    /// Kind [`CONTACTS_AND_EVENTS`].
-    ContactsAndEvents(ContactsAndEvents),
-}
-
-/// The two shapes of the interchange format.
-#[derive(Clone, PartialEq)]
-pub enum Form {
-    /// The object itself.
-    Bare,
-    /// `{"guestList": {…}}`, as the predecessor's calls had it.
-    Wrapped {
-        /// Fields next to `guestList`.
-        beside: Extra,
-    },
+/// What was found in a payload, without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// The line for the inbox.
+    pub summary: Summary,
+    /// What is implausible.
+    pub flags: Flags,
 }
 
 /// Reads a payload of the declared kind. See [`parse_expecting`].
 ///
 /// # Errors
-/// Every [`PayloadError`]: the payload breaks the format or the limits. It should be refused as a whole.
+/// Every [`PayloadError`].
 pub fn parse(kind: &str, bytes: &[u8], limits: &Limits) -> Result<Parsed, PayloadError> {
     parse_expecting(kind, bytes, limits, &Expectations::default())
 }
 
-/// Reads a payload of the declared kind and also flags what does not fit the office's expectations. A byte order
-/// mark before the JSON is skipped.
+/// Reads a payload of the declared kind and also flags what does not fit the office's expectations.
+///
+/// Fields are read one by one: what is not as the format says is flagged, with its place, and kept. A byte order mark is
+/// skipped.
 ///
 /// # Errors
-/// As [`parse`](fn@parse).
+/// Every [`PayloadError`]: this is no payload of that kind at all, or beyond the limits.
 pub fn parse_expecting(
     kind: &str,
     bytes: &[u8],
     limits: &Limits,
     expect: &Expectations,
 ) -> Result<Parsed, PayloadError> {
-    let read = match kind {
-        GUEST_LIST => guest_list,
-        CONTACTS_AND_EVENTS => contacts_and_events,
-        _ => return Err(PayloadError::UnknownKind),
-    };
+    read(kind, bytes, limits, expect, true)
+}
+
+/// Finds the same as [`parse_expecting`], and builds nothing: of the longest list, one person at a time is in memory.
+///
+/// # Errors
+/// As [`parse_expecting`].
+pub fn examine(kind: &str, bytes: &[u8], limits: &Limits, expect: &Expectations) -> Result<Examined, PayloadError> {
+    let Parsed { flags, summary, .. } = read(kind, bytes, limits, expect, false)?;
+    Ok(Examined { summary, flags })
+}
+
+fn read(
+    kind: &str,
+    bytes: &[u8],
+    limits: &Limits,
+    expect: &Expectations,
+    builds: bool,
+) -> Result<Parsed, PayloadError> {
+    let kind = kinds::find(kind).ok_or(PayloadError::UnknownKind)?;
     let len = bytes.len() as u64;
     if len > limits.max_bytes {
         return Err(PayloadError::TooLarge { len, max: limits.max_bytes });
     }
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| PayloadError::NotUtf8 { offset: error.valid_up_to() as u64 })?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let outline = scan(text, limits)?;
-    let (payload, form) = read(text, &outline)?;
-    let flags = check::flags(&payload, &form, expect, limits.max_flags);
-    Ok(Parsed { payload, form, flags })
-}
-
-fn guest_list(text: &str, outline: &Outline) -> Result<(Payload, Form), PayloadError> {
-    if !outline.wraps_guest_list {
-        return Ok((Payload::GuestList(shape(text)?), Form::Bare));
+    let text = decode(bytes)?;
+    let whole = json::check_syntax(&text).map_err(|NotJson { line, column }| match guise_of_text(&text) {
+        Some(guise) => PayloadError::LooksLike(guise),
+        None => PayloadError::NotJson { line, column },
+    })?;
+    if json::form(whole) != Form::Object {
+        return Err(PayloadError::NotAnObject);
     }
-    let Wrapper { guest_list, beside } = shape(text)?;
-    Ok((Payload::GuestList(guest_list), Form::Wrapped { beside }))
+    let (payload, beside) = unwrapped(kind, whole, limits)?;
+    let mut reader = Reader::new(kind, limits, Checker::new(&text, expect, limits.max_places), builds);
+    let beside = beside.map(|fields| reader.beside(fields)).transpose()?;
+    let Read { content, head, counts } = reader.payload(payload)?;
+    let flags = reader.checker.finish();
+    let summary = Summary { flags: flags.total(), ..kind.summarise(&head, &counts) };
+    Ok(Parsed { kind, content, beside, flags, summary })
 }
 
-// The interchange format has no wrapper for these: contacts, events and dataProvider were the call's parameters.
-fn contacts_and_events(text: &str, _: &Outline) -> Result<(Payload, Form), PayloadError> {
-    Ok((Payload::ContactsAndEvents(shape(text)?), Form::Bare))
-}
+type Fields<'a> = Vec<(std::borrow::Cow<'a, str>, &'a str)>;
 
-#[derive(Deserialize)]
-struct Wrapper {
-    #[serde(rename = "guestList")]
-    guest_list: GuestList,
-    #[serde(flatten)]
-    beside: Extra,
+/// The object that is the payload, and the fields beside it if it stands in an object of its own. The object must have a
+/// field by which the kind is known.
+fn unwrapped<'a>(
+    kind: &'static dyn Kind,
+    whole: &'a str,
+    limits: &Limits,
+) -> Result<(&'a str, Option<Fields<'a>>), PayloadError> {
+    let fields_of = |raw: &'a str| {
+        let too_many = |_| PayloadError::TooManyValues { path: String::new(), max: limits.max_fields };
+        json::fields(raw, limits.max_fields as usize).map_err(too_many)
+    };
+    let is_mark = |name: &str| {
+        let field = kind.shape().field(name).or_else(|| kind.shape().meant(name));
+        field.is_some_and(|field| kind.marks().contains(&field.name))
+    };
+    let missing = |path: &str| {
+        let field = kind.marks().first().copied().unwrap_or_default();
+        PayloadError::MissingField { path: path.to_owned(), field }
+    };
+    let fields = fields_of(whole)?;
+    if fields.iter().any(|(name, _)| is_mark(name)) {
+        return Ok((whole, None));
+    }
+    let wrapper = kind.wrapper().ok_or_else(|| missing(""))?;
+    let Some(at) = fields.iter().rposition(|(name, raw)| name == wrapper && json::form(raw) == Form::Object) else {
+        return Err(missing(""));
+    };
+    let payload = fields[at].1;
+    if !fields_of(payload)?.iter().any(|(name, _)| is_mark(name)) {
+        return Err(missing(wrapper));
+    }
+    let beside = fields.into_iter().enumerate().filter(|(other, _)| *other != at).map(|(_, field)| field).collect();
+    Ok((payload, Some(beside)))
 }
 
 impl Parsed {
-    /// The payload as JSON in the shape it came in: every value of the original, except that `null` in an
-    /// optional field of the format is left out.
+    /// The payload as JSON in the shape it came in, as it was read: under the format's names, numbers and booleans as
+    /// text where the format says text, without `null` in the format's fields.
     ///
-    /// For the sender's exact bytes keep the original: order, white space and the notation of numbers are not here.
+    /// For what was sent keep the original.
     pub fn to_json(&self) -> Value {
-        let content = match &self.payload {
-            Payload::GuestList(list) => to_value(list),
-            Payload::ContactsAndEvents(case) => to_value(case),
-        };
-        match &self.form {
-            Form::Bare => content,
-            Form::Wrapped { beside } => {
+        let content = Value::Object(self.content.clone());
+        match (&self.beside, self.kind.wrapper()) {
+            (Some(beside), Some(wrapper)) => {
                 let mut object = beside.clone();
-                object.insert("guestList".into(), content);
+                object.insert(wrapper.into(), content);
                 Value::Object(object)
             }
+            _ => content,
         }
+    }
+
+    /// One of [`KINDS`](crate::KINDS).
+    pub fn kind(&self) -> &'static str {
+        self.kind.name()
     }
 
     /// The line for the inbox.
     pub fn summary(&self) -> Summary {
-        let flags = self.flags.total();
-        match &self.payload {
-            Payload::GuestList(list) => Summary {
-                kind: GUEST_LIST,
-                people: count(&list.guests),
-                events: 0,
-                flags,
-                period: days(&[&list.start_date, &list.end_date]),
-            },
-            Payload::ContactsAndEvents(ContactsAndEvents { contacts, events, .. }) => Summary {
-                kind: CONTACTS_AND_EVENTS,
-                people: count(&contacts.contact_persons),
-                events: count(&events.events),
-                flags,
-                period: days(&[&contacts.start_date, &contacts.end_date, &events.start_date, &events.end_date]),
-            },
-        }
+        self.summary.clone()
     }
 }
 
-impl Payload {
-    /// The kind this content belongs to.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Payload::GuestList(_) => GUEST_LIST,
-            Payload::ContactsAndEvents(_) => CONTACTS_AND_EVENTS,
-        }
-    }
-}
-
-/// Prints the shape only.
-impl fmt::Debug for Form {
+/// Prints the numbers, never who they are.
+impl fmt::Debug for Parsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Form::Bare => "Bare",
-            Form::Wrapped { .. } => "Wrapped",
-        })
+        f.debug_struct("Parsed").field("summary", &self.summary).finish_non_exhaustive()
     }
-}
-
-/// Our types as JSON.
-pub(crate) fn to_value(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).expect("strings, booleans, arrays and maps with string keys always are JSON")
-}
-
-fn count<T>(list: &[T]) -> u32 {
-    u32::try_from(list.len()).unwrap_or(u32::MAX)
-}
-
-fn days(moments: &[&Option<Moment>]) -> Option<Days> {
-    let days = || moments.iter().filter_map(|moment| moment.as_ref()?.day());
-    Some(Days { from: days().min()?.to_string(), to: days().max()?.to_string() })
 }
 
 #[cfg(test)]

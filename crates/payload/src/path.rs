@@ -5,19 +5,12 @@ use std::fmt::Write as _;
 /// One step into a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
-    /// A field of the formats.
+    /// A field of the format.
     Field(&'static str),
-    /// A field that the formats do not define. Its name is content, so it is not shown.
+    /// A field that the format does not define. Its name is content, so it is not shown.
     Unknown,
     /// An element of an array, counted from 0.
     Index(usize),
-}
-
-impl Segment {
-    /// The segment for a key found in the input.
-    pub(crate) fn of_key(key: &str) -> Segment {
-        known_field(key).map_or(Segment::Unknown, Segment::Field)
-    }
 }
 
 /// The path as text; empty for the whole payload.
@@ -36,61 +29,20 @@ pub(crate) fn render(path: &[Segment]) -> String {
     text
 }
 
-/// The format's own spelling of a field name, if the format has such a field.
-pub(crate) fn known_field(name: &str) -> Option<&'static str> {
-    FIELDS.binary_search(&name).ok().map(|at| FIELDS[at])
+/// A path below another one.
+pub(crate) fn below(path: &[Segment], inner: &str) -> String {
+    let outer = render(path);
+    if outer.is_empty() { inner.to_owned() } else { format!("{outer}.{inner}") }
 }
-
-/// Every field of both formats, sorted.
-const FIELDS: [&str; 34] = [
-    "additionalInformation",
-    "address",
-    "attendFrom",
-    "attendTo",
-    "attendanceInformation",
-    "basicConditions",
-    "city",
-    "contactCategory",
-    "contactInformation",
-    "contactPersons",
-    "contacts",
-    "dataProvider",
-    "dateOfBirth",
-    "descriptionOfParticipation",
-    "email",
-    "endDate",
-    "events",
-    "firstContactDate",
-    "firstName",
-    "guestList",
-    "guests",
-    "houseNumber",
-    "identityChecked",
-    "lastContactDate",
-    "lastName",
-    "mobilePhone",
-    "name",
-    "phone",
-    "pointOfContact",
-    "sex",
-    "startDate",
-    "street",
-    "workPlace",
-    "zipCode",
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_field_names_are_sorted_and_distinct() {
-        assert!(FIELDS.windows(2).all(|pair| pair[0] < pair[1]));
-    }
-
-    #[test]
     fn a_path_shows_no_name_that_the_format_does_not_define() {
-        let path = [Segment::of_key("guests"), Segment::Index(3), Segment::of_key("Erika Mustermann")];
-        assert_eq!(render(&path), "guests[3].*");
+        assert_eq!(render(&[Segment::Field("guests"), Segment::Index(3), Segment::Unknown]), "guests[3].*");
+        assert_eq!(below(&[Segment::Field("guests"), Segment::Index(3)], "phone"), "guests[3].phone");
+        assert_eq!(below(&[], "phone"), "phone");
     }
 }

@@ -35,10 +35,14 @@ impl Secrets {
 /// Sends a list with names that occur nowhere else, and says what was in it.
 fn deliver(network: &Network) -> Secrets {
     let mut list = guest_list(40, 11);
-    for (number, guest) in list.guests.iter_mut().enumerate() {
-        guest.first_name = format!("Zwölfriede{number}");
-        guest.last_name = format!("O'Quöxenstein-{number}");
+    let guests = list["guests"].as_array_mut().unwrap();
+    for (number, guest) in guests.iter_mut().enumerate() {
+        guest["firstName"] = format!("Zwölfriede{number}").into();
+        guest["lastName"] = format!("O'Quöxenstein-{number}").into();
     }
+    let texts =
+        |name: &str| guests.iter().filter_map(|guest| guest[name].as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let personal = [texts("firstName"), texts("lastName"), texts("email")].concat();
     let bytes = serde_json::to_vec(&list).unwrap();
     let office = network.office(0);
     let ticket = office.mint(&[
@@ -50,8 +54,7 @@ fn deliver(network: &Network) -> Secrets {
     network.send(0, &ticket, bytes.clone()).unwrap();
     assert_eq!(office.read(&ticket).unwrap(), bytes);
     let mut content = vec![REFERENCE.into(), TEXT.into()];
-    content.extend(list.guests.iter().flat_map(|guest| [guest.first_name.clone(), guest.last_name.clone()]));
-    content.extend(list.guests.iter().filter_map(|guest| guest.email.clone()));
+    content.extend(personal);
     Secrets { content, ticket_secret: ticket.body().secret.0.to_vec() }
 }
 

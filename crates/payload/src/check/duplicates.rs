@@ -5,36 +5,33 @@ use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization;
 
 use super::Checker;
-use crate::PersonRef;
 use crate::flags::FlagCode;
+use crate::known::Known;
 
 /// The people seen so far in one list.
 #[derive(Default)]
 pub(super) struct Seen(HashSet<String>);
 
 impl Checker<'_> {
-    /// Two entries are the same person if the names agree and the date of birth, or without one the contact details.
-    /// Two people of one name with nothing else known are not flagged.
-    pub(super) fn duplicate(&mut self, seen: &mut Seen, person: PersonRef<'_>) {
-        if identity(person).is_some_and(|identity| !seen.0.insert(identity)) {
-            self.flag(FlagCode::DuplicatePerson);
+    /// Two entries are the same if names, times and one group of details agree: the first group of which something is
+    /// known. Two people of one name with nothing else known are not flagged.
+    pub(crate) fn duplicate(&mut self, row: &Known<'_>, details: &[&[&str]], times: &[&str]) {
+        let Some(identity) = identity(row, details, times) else { return };
+        if !self.seen.0.insert(identity) {
+            let at = ["firstName", "lastName"].iter().find_map(|name| row.get(name)).map_or(0, |name| name.at);
+            self.flag(FlagCode::DuplicatePerson, at);
         }
     }
 }
 
-fn identity(person: PersonRef<'_>) -> Option<String> {
-    let birth = person.date_of_birth.map(|birth| birth.as_str());
-    let details = match birth {
-        Some(birth) => vec![birth],
-        None => [person.email, person.phone, person.mobile_phone].into_iter().flatten().collect(),
-    };
-    if details.is_empty() {
-        return None;
-    }
+fn identity(row: &Known<'_>, details: &[&[&str]], times: &[&str]) -> Option<String> {
+    let is_known = |group: &&&[&str]| group.iter().any(|path| row.get(path).is_some());
+    let details = details.iter().find(is_known)?;
     let mut identity = String::new();
-    for part in [person.first_name, person.last_name].into_iter().chain(details) {
+    for path in ["firstName", "lastName"].iter().chain(*details).chain(times) {
         // Case, spaces and the decomposition of umlauts make no other person.
-        identity.extend(part.split_whitespace().flat_map(|word| word.nfc()).flat_map(char::to_lowercase));
+        let words = row.text(path).unwrap_or("").split_whitespace();
+        identity.extend(words.flat_map(|word| word.nfc()).flat_map(char::to_lowercase));
         identity.push('\u{1f}');
     }
     Some(identity)

@@ -1,10 +1,11 @@
 use super::*;
-use crate::{CONTACTS_AND_EVENTS, GUEST_LIST, Limits, parse_expecting};
+use crate::{CONTACTS_AND_EVENTS, GUEST_LIST, Group, Limits, parse_expecting};
 
 fn flagged_with(json: &str, expect: &Expectations) -> Vec<(String, &'static str)> {
     let kind = if json.contains("\"contacts\"") { CONTACTS_AND_EVENTS } else { GUEST_LIST };
     let parsed = parse_expecting(kind, json.as_bytes(), &Limits::default(), expect).unwrap();
-    parsed.flags.list.into_iter().map(|flag| (flag.path, flag.code.as_str())).collect()
+    let places = |group: Group| group.places.into_iter().map(move |place| (place.path, group.code.as_str()));
+    parsed.flags.groups.into_iter().flat_map(places).collect()
 }
 
 /// What is flagged about a guest with these further fields, with `guests[0].` left out.
@@ -50,7 +51,10 @@ fn deceptive_characters_are_flagged() {
         ("Ko\u{308}ln", "not-nfc"),
         ("=HYPERLINK(1)", "formula-start"),
         (" @SUM", "formula-start"),
-        ("a;+1", "formula-start"),
+        ("a;=1", "formula-start"),
+        ("+SUM(A1)", "formula-start"),
+        ("MÃ¼ller", "mojibake"),
+        ("K\u{fffd}ln", "lost-character"),
     ] {
         assert_eq!(city(text), one("address.city", code), "{text:?}");
     }
@@ -77,7 +81,13 @@ fn unknown_fields_are_looked_at_without_showing_their_names() {
 fn formats_and_codes_are_flagged() {
     assert_eq!(flagged(r#","email":"keine""#), one("email", "email-implausible"));
     assert_eq!(flagged(r#","phone":"keins""#), one("phone", "phone-implausible"));
-    assert_eq!(flagged(r#","mobilePhone":"+49 (0)171 3920012""#), []);
+    for number in ["+49 (0)171 3920012", "0171\u{a0}39200–12", "Frau Meier, +49 30 23125117", "", "-", "k.A.", "k. A."]
+    {
+        assert_eq!(flagged(&format!(r#","mobilePhone":"{number}""#)), [], "{number}");
+    }
+    assert_eq!(flagged(r#","mobilePhone":"4.91711E+11""#), one("mobilePhone", "spreadsheet-number"));
+    assert_eq!(flagged(r#","address":{"zipCode":"1097"}"#), one("address.zipCode", "short-post-code"));
+    assert_eq!(flagged(r#","email":"k.A.","sex":"-","dateOfBirth":"","address":{"city":" ","zipCode":"-"}"#), []);
     assert_eq!(
         flagged(r#","mobilePhone":"+1+cmd|' /C calc'!A0""#),
         [("mobilePhone".to_owned(), "formula-start"), ("mobilePhone".to_owned(), "phone-implausible")]
@@ -85,8 +95,8 @@ fn formats_and_codes_are_flagged() {
     assert_eq!(flagged(r#","sex":"DIVERS""#), one("sex", "unknown-value"));
     assert_eq!(flagged(r#","sex":"OTHER""#), []);
     assert_eq!(
-        flagged_with(&list(&[&guest(" ", "2026-11-20", None, "")]), &Expectations::default()),
-        one("guests[0].firstName", "empty")
+        flagged_with(&list(&[&guest("k.A.", "2026-11-20", None, "")]), &Expectations::default()),
+        one("guests[0].firstName", "missing")
     );
 }
 
@@ -111,8 +121,13 @@ fn attendance_is_inside_what_was_asked_for() {
     let expect = Expectations { requested: Some(Period { from: 1_795_197_600, to: 1_795_204_800 }), now: None };
     let check = |from, to| flagged_with(&list(&[&guest("Erika", from, Some(to), "")]), &expect);
     assert_eq!(check("2026-11-20T18:00:00Z", "2026-11-20T20:00:00Z"), []);
-    let flags = check("2026-11-20T17:59:59Z", "2026-11-20T20:00:01Z");
-    assert_eq!(flags.iter().map(|flag| flag.1).collect::<Vec<_>>(), ["outside-requested-period"; 2]);
+    // Who was there for a part of it is among those asked for.
+    assert_eq!(check("2026-11-20T17:00:00Z", "2026-11-20T18:00:00Z"), []);
+    let flag = one("guests[0].attendanceInformation.attendFrom", "outside-requested-period");
+    assert_eq!(check("2026-11-20T17:00:00Z", "2026-11-20T17:59:59Z"), flag);
+    assert_eq!(check("2026-11-20T20:00:01Z", "2026-11-20T21:00:00Z"), flag);
+    let unknown_end = |from| flagged_with(&list(&[&guest("Erika", from, None, "")]), &expect);
+    assert_eq!((unknown_end("2026-11-20T19:00:00Z"), unknown_end("2026-11-20T21:00:00Z")), (vec![], flag));
 }
 
 #[test]
@@ -140,6 +155,12 @@ fn the_same_person_twice_is_flagged_once_more() {
     let phone = r#","phone":"030 23125001""#;
     assert_eq!(twice(&person("Erika", phone), &person("Erika", phone)), flag);
     assert_eq!(twice(&person("Erika", ""), &person("Erika", "")), []);
+    // Two visits of one person are two entries.
+    let later = guest("Erika", "2026-11-20T20:00:00Z", None, born);
+    assert_eq!(twice(&person("Erika", born), &later), []);
+    // A placeholder is nothing that two people could have in common.
+    let nothing = r#","phone":"","email":"k.A.""#;
+    assert_eq!(twice(&person("Erika", nothing), &person("Erika", nothing)), []);
 }
 
 #[test]
@@ -150,20 +171,22 @@ fn contacts_are_checked_like_guests() {
         "events":{"events":[{"name":"=1"}]},"dataProvider":{"firstName":"\u202e"}}"#;
     let expected = [
         ("contacts.endDate", "period-reversed"),
-        ("contacts.contactPersons[0].workPlace.phone", "phone-implausible"),
-        ("contacts.contactPersons[0].contactInformation.contactCategory", "unknown-value"),
+        ("contacts.contactPersons[0].contactInformation.lastContactDate", "period-reversed"),
         ("events.events[0].name", "formula-start"),
         ("dataProvider.firstName", "bidi-character"),
+        ("contacts.contactPersons[0].workPlace.phone", "phone-implausible"),
+        ("contacts.contactPersons[0].contactInformation.contactCategory", "unknown-value"),
     ];
     let flags = flagged_with(json, &Expectations::default());
     assert_eq!(flags, expected.map(|(path, code)| (path.to_owned(), code)));
 }
 
 #[test]
-fn only_so_many_flags_are_listed() {
-    let guests = vec![guest("Erika", "x", None, ""); 7];
+fn only_so_many_places_are_listed() {
+    let guests: Vec<_> = (0..7).map(|_| guest("Erika", "x", None, "")).collect();
     let json = list(&guests.iter().map(String::as_str).collect::<Vec<_>>());
-    let limits = Limits { max_flags: 3, ..Limits::default() };
+    let limits = Limits { max_places: 3, ..Limits::default() };
     let flags = parse_expecting(GUEST_LIST, json.as_bytes(), &limits, &Expectations::default()).unwrap().flags;
-    assert_eq!((flags.list.len(), flags.more, flags.total()), (3, 4, 7));
+    let group = &flags.groups[0];
+    assert_eq!((group.places.len(), group.count, flags.total()), (3, 7, 7));
 }

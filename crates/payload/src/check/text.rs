@@ -1,89 +1,59 @@
-//! Text of any field: length, characters, normalisation, formulas.
+//! Text of any field: length, characters, normalisation, formulas, damage.
 
-use serde_json::Value;
 use unicode_normalization::is_nfc;
 
 use super::Checker;
-use crate::Extra;
+use super::damage::{has_lost_character, is_mojibake, is_spreadsheet_number};
+use super::formats::{looks_like_email, looks_like_phone};
 use crate::flags::FlagCode;
-use crate::formula::dangers;
-use crate::path::Segment;
-use crate::unicode::{is_bidi_control, is_invisible};
-
-/// The kinds of text, by what is normal in them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Text {
-    /// One line.
-    Line,
-    /// Line breaks and tabs are normal.
-    Free,
-    /// A leading `+` is normal.
-    Phone,
-}
+use crate::formula::is_suspicious;
+use crate::shape::Text;
+use crate::unicode::{has_hidden_character, is_bidi_control};
 
 impl Checker<'_> {
-    /// A text of the format, with its maximum number of characters.
-    pub(super) fn text(&mut self, name: &'static str, text: Option<&str>, kind: Text, max: usize) {
-        let Some(text) = text else { return };
-        self.field(name, |this| {
-            if text.chars().count() > max {
-                this.flag(FlagCode::TooLong);
-            }
-            this.characters(text, kind);
-        });
-    }
-
-    /// Text that must say something.
-    pub(super) fn required_line(&mut self, name: &'static str, text: &str, max: usize) {
-        if text.trim().is_empty() {
-            self.field(name, |this| this.flag(FlagCode::Empty));
+    /// A text of the format that says something, with its maximum number of characters.
+    pub(crate) fn text(&mut self, text: &str, kind: Text, max: u32, at: usize) {
+        if text.len() > max as usize && text.chars().count() > max as usize {
+            self.flag(FlagCode::TooLong, at);
         }
-        self.text(name, Some(text), Text::Line, max);
+        self.characters(text, kind, at);
+        let is_implausible = match kind {
+            Text::Email => (!looks_like_email(text)).then_some(FlagCode::EmailImplausible),
+            Text::Phone if is_spreadsheet_number(text) => Some(FlagCode::SpreadsheetNumber),
+            Text::Phone => (!looks_like_phone(text)).then_some(FlagCode::PhoneImplausible),
+            Text::PostCode if is_four_digits(text) => Some(FlagCode::ShortPostCode),
+            Text::Line | Text::PostCode => is_spreadsheet_number(text).then_some(FlagCode::SpreadsheetNumber),
+            Text::Name | Text::Free => None,
+        };
+        if let Some(code) = is_implausible {
+            self.flag(code, at);
+        }
     }
 
     /// What any text can have that no honest one has.
-    pub(super) fn characters(&mut self, text: &str, kind: Text) {
+    pub(crate) fn characters(&mut self, text: &str, kind: Text, at: usize) {
+        // Most texts are letters and digits; they are through with one look.
+        if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ') {
+            return;
+        }
         let is_normal = |c: char| kind == Text::Free && matches!(c, '\n' | '\r' | '\t');
-        if text.chars().any(|c| c.is_control() && !is_normal(c)) {
-            self.flag(FlagCode::ControlCharacter);
-        }
-        if text.chars().any(is_bidi_control) {
-            self.flag(FlagCode::BidiCharacter);
-        }
-        if text.chars().any(is_invisible) {
-            self.flag(FlagCode::InvisibleCharacter);
-        }
-        if !is_nfc(text) {
-            self.flag(FlagCode::NotNfc);
-        }
-        // "+49 30 …" would be neutralised on export like every other cell, but it is nothing to be told about.
-        let is_number = kind == Text::Phone && text.chars().all(|c| c.is_ascii_digit() || "+ ()/.-".contains(c));
-        if !is_number && !dangers(text).is_empty() {
-            self.flag(FlagCode::FormulaStart);
-        }
-    }
-
-    /// Fields that the format does not define: names and values can be anything, so only their characters count.
-    pub(super) fn extra(&mut self, extra: &Extra) {
-        for (name, value) in extra {
-            self.within(Segment::Unknown, |this| {
-                this.characters(name, Text::Line);
-                this.any_value(value);
-            });
-        }
-    }
-
-    // The recursion is bounded by the nesting limit of the scan.
-    fn any_value(&mut self, value: &Value) {
-        match value {
-            Value::String(text) => self.characters(text, Text::Free),
-            Value::Array(elements) => {
-                for (index, element) in elements.iter().enumerate() {
-                    self.within(Segment::Index(index), |this| this.any_value(element));
-                }
+        for (is_found, code) in [
+            (text.chars().any(|c| c.is_control() && !is_normal(c)), FlagCode::ControlCharacter),
+            (text.chars().any(is_bidi_control), FlagCode::BidiCharacter),
+            (has_hidden_character(text), FlagCode::InvisibleCharacter),
+            (!is_nfc(text), FlagCode::NotNfc),
+            (is_suspicious(text), FlagCode::FormulaStart),
+            (is_mojibake(text), FlagCode::Mojibake),
+            (has_lost_character(text, kind == Text::Name), FlagCode::LostCharacter),
+        ] {
+            if is_found {
+                self.flag(code, at);
             }
-            Value::Object(object) => self.extra(object),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+}
+
+fn is_four_digits(text: &str) -> bool {
+    let text = text.trim();
+    text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -37,7 +37,7 @@ impl Default for Style {
 /// One table, to be written to one file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Table {
-    /// `overview`, `guests`, `contacts` or `events`.
+    /// `overview`, or the name of a list: `guests`, `contacts` …
     pub name: &'static str,
     /// The file's content.
     pub csv: String,
@@ -46,7 +46,7 @@ pub struct Table {
 /// The whole payload: an overview with one row, then a table for each list in it.
 pub fn tables(parsed: &Parsed, style: Style) -> Vec<Table> {
     let (head, lists) = split(parsed);
-    let overview = Rows { name: "overview", rows: vec![head] };
+    let overview = Rows { name: "overview", columns: parsed.kind.shape().columns(), rows: vec![head] };
     std::iter::once(overview).chain(lists).map(|list| table(list, style)).collect()
 }
 
@@ -84,9 +84,9 @@ pub fn restore(neutral: &str) -> String {
 }
 
 fn table(list: Rows, style: Style) -> Table {
-    let columns = columns(list.name);
+    let columns = list.columns;
     let mut csv = String::from(if style.byte_order_mark { "\u{FEFF}" } else { "" });
-    let header = columns.iter().copied().chain(["additionalFields"]).map(str::to_owned);
+    let header = columns.iter().map(String::as_str).chain(["additionalFields"]).map(str::to_owned);
     record(&mut csv, header, style);
     for mut row in list.rows {
         let mut cells: Vec<String> = columns.iter().map(|path| text(take(&mut row, path))).collect();
@@ -113,90 +113,8 @@ fn record(csv: &mut String, cells: impl IntoIterator<Item = String>, style: Styl
 
 fn text(value: Option<Value>) -> String {
     match value {
-        None => String::new(),
+        None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text,
         Some(other) => other.to_string(),
     }
 }
-
-/// The format's fields of each table, by path. What is not named here goes to the last column, so that nothing
-/// is lost if a field is forgotten.
-fn columns(table: &str) -> &'static [&'static str] {
-    match table {
-        "guests" => &GUEST,
-        "contacts" => &CONTACT,
-        "events" => &EVENT,
-        _ => &OVERVIEW,
-    }
-}
-
-const GUEST: [&str; 16] = [
-    "firstName",
-    "lastName",
-    "dateOfBirth",
-    "sex",
-    "email",
-    "phone",
-    "mobilePhone",
-    "address.street",
-    "address.houseNumber",
-    "address.zipCode",
-    "address.city",
-    "identityChecked",
-    "attendanceInformation.attendFrom",
-    "attendanceInformation.attendTo",
-    "attendanceInformation.descriptionOfParticipation",
-    "attendanceInformation.additionalInformation",
-];
-
-const CONTACT: [&str; 22] = [
-    "firstName",
-    "lastName",
-    "dateOfBirth",
-    "sex",
-    "email",
-    "phone",
-    "mobilePhone",
-    "address.street",
-    "address.houseNumber",
-    "address.zipCode",
-    "address.city",
-    "workPlace.name",
-    "workPlace.pointOfContact",
-    "workPlace.phone",
-    "workPlace.address.street",
-    "workPlace.address.houseNumber",
-    "workPlace.address.zipCode",
-    "workPlace.address.city",
-    "contactInformation.firstContactDate",
-    "contactInformation.lastContactDate",
-    "contactInformation.contactCategory",
-    "contactInformation.basicConditions",
-];
-
-const EVENT: [&str; 7] = [
-    "name",
-    "phone",
-    "address.street",
-    "address.houseNumber",
-    "address.zipCode",
-    "address.city",
-    "additionalInformation",
-];
-
-const OVERVIEW: [&str; 14] = [
-    "startDate",
-    "endDate",
-    "additionalInformation",
-    "dataProvider.name",
-    "dataProvider.address.street",
-    "dataProvider.address.houseNumber",
-    "dataProvider.address.zipCode",
-    "dataProvider.address.city",
-    "dataProvider.firstName",
-    "dataProvider.lastName",
-    "contacts.startDate",
-    "contacts.endDate",
-    "events.startDate",
-    "events.endDate",
-];

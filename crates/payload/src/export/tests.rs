@@ -1,7 +1,7 @@
 use super::csv::{Separator, Style, cell, neutralise, restore, tables};
 use super::plain::{escape, render};
 use super::take;
-use crate::{CONTACTS_AND_EVENTS, GUEST_LIST, Limits, Parsed, parse};
+use crate::{GUEST_LIST, Limits, Parsed, parse};
 
 const COMMA: Style = Style { separator: Separator::Comma, byte_order_mark: false };
 
@@ -59,11 +59,8 @@ fn the_default_style_is_what_german_spreadsheets_open() {
 
 #[test]
 fn the_columns_hold_every_field_of_the_format() {
-    let full = [
-        (GUEST_LIST, include_str!("../../fixtures/guest-list-5.json")),
-        (CONTACTS_AND_EVENTS, include_str!("../../fixtures/contacts-and-events.json")),
-    ];
-    for (kind, json) in full {
+    for kind in crate::KINDS {
+        let json = crate::example(kind).unwrap();
         let parsed = parse(kind, json.as_bytes(), &Limits::default()).unwrap();
         for table in tables(&parsed, COMMA) {
             let rows: Vec<_> = table.csv.split_terminator("\r\n").skip(1).collect();
@@ -74,7 +71,7 @@ fn the_columns_hold_every_field_of_the_format() {
 
 #[test]
 fn the_interchange_form_is_exported_with_what_stood_beside_the_list() {
-    let json = format!(r#"{{"token":"t-1","guestList":{}}}"#, include_str!("../../fixtures/guest-list-5.json"));
+    let json = format!(r#"{{"token":"t-1","guestList":{}}}"#, include_str!("../kinds/guest_list/example.json"));
     let parsed = parse(GUEST_LIST, json.as_bytes(), &Limits::default()).unwrap();
     let tables = tables(&parsed, COMMA);
     assert!(tables[0].csv.contains("t-1") && tables[0].csv.contains("2026-11-20T17:00:00Z"));
