@@ -8,17 +8,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use schleuse_payload::{Expectations, Limits, PayloadError, parse_expecting};
+use schleuse_payload::{CHECKS, Expectations, Limits, PayloadError, Period, examine};
+use schleuse_protocol::wire::ticket::TicketId;
 use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, ContentError};
 use crate::core::Core;
 use crate::store::{Command, Outcome, StoreError, Summary, Unread};
 
-/// Largest content that is parsed: the parsed form takes a few times as much memory.
-const MAX_PARSED: u64 = 8 * 1024 * 1024;
-/// Most JSON values of one content.
-const MAX_VALUES: u32 = 250_000;
 /// Submissions that are looked at together.
 const PAGE: u32 = 64;
 /// How long to wait for company of a submission, and from page to page while uploads run: so they do not keep the inbox
@@ -31,11 +28,13 @@ const RETRY: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Findings {
+    /// Number of the checks that were made (`schleuse_payload::CHECKS`); 0 before they had one.
+    pub checks: u32,
     /// Whether it has the form of its kind.
     pub readable: bool,
     /// If not: a code that says why (`too-large`, `not-json`, …).
     pub reason: Option<String>,
-    /// Guests or contact persons.
+    /// Guests, contact persons or employees.
     pub people: u32,
     /// Events of a case.
     pub events: u32,
@@ -45,36 +44,45 @@ pub struct Findings {
     pub to: Option<String>,
     /// How many flags there are, listed or not.
     pub flags: u32,
-    /// The first flags.
-    pub list: Vec<Finding>,
+    /// The flags by code; what should be looked at first comes first.
+    pub groups: Vec<FoundGroup>,
 }
 
-/// One thing that a person should look at.
+/// Everything that was flagged with one code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Where: `guests[3].phone`.
-    pub path: String,
+pub struct FoundGroup {
     /// What: a code of `schleuse_payload::FlagCode`.
     pub code: String,
+    /// How often.
+    pub count: u32,
+    /// The first places.
+    pub places: Vec<FoundPlace>,
+}
+
+/// Where something was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundPlace {
+    /// `guests[3].phone`; the first is 0.
+    pub path: String,
+    /// Line in the content; the first is 1.
+    pub line: u32,
 }
 
 impl Findings {
     fn unreadable(reason: &str) -> Self {
-        Self { readable: false, reason: Some(reason.to_owned()), ..Self::default() }
+        Self { checks: CHECKS, readable: false, reason: Some(reason.to_owned()), ..Self::default() }
     }
 
-    /// Parses a content.
+    /// Examines a content.
     fn of(kind: &str, bytes: &[u8], expectations: &Expectations) -> Self {
-        let limits = Limits { max_bytes: MAX_PARSED, max_values: MAX_VALUES, ..Limits::default() };
-        let parsed = match parse_expecting(kind, bytes, &limits, expectations) {
-            Ok(parsed) => parsed,
+        let examined = match examine(kind, bytes, &Limits::default(), expectations) {
+            Ok(examined) => examined,
             Err(error) => return Self::unreadable(error.code()),
         };
-        let summary = parsed.summary();
+        let summary = examined.summary;
         let (from, to) = summary.period.map_or((None, None), |days| (Some(days.from), Some(days.to)));
-        let finding =
-            |flag: &schleuse_payload::Flag| Finding { path: flag.path.clone(), code: flag.code.as_str().to_owned() };
         Self {
+            checks: CHECKS,
             readable: true,
             reason: None,
             people: summary.people,
@@ -82,13 +90,24 @@ impl Findings {
             from,
             to,
             flags: summary.flags,
-            list: parsed.flags.list.iter().map(finding).collect(),
+            groups: examined.flags.groups.into_iter().map(FoundGroup::from).collect(),
         }
+    }
+}
+
+impl From<schleuse_payload::Group> for FoundGroup {
+    fn from(group: schleuse_payload::Group) -> Self {
+        let places = group.places.into_iter().map(|place| FoundPlace { path: place.path, line: place.line });
+        Self { code: group.code.as_str().to_owned(), count: group.count, places: places.collect() }
     }
 }
 
 /// Looks into every submission that nobody has looked into, as they come.
 pub(crate) async fn run(core: Arc<Core>) {
+    // What older checks found, or could not read, is looked at again.
+    if let Err(error) = core.store.write(Command::ExamineAgain { checks: CHECKS }).await {
+        tracing::warn!("submissions that an older version examined are not examined again: {error}");
+    }
     loop {
         let again = match look_into_page(&core).await {
             Ok(is_full) => is_full,
@@ -149,22 +168,30 @@ fn look_into(core: &Core, page: Vec<Unread>) -> Result<Vec<Summary>, StoreError>
 /// What is found in one submission; `None` if it was deleted meanwhile.
 fn findings(core: &Core, unread: Unread) -> Result<Option<Findings>, StoreError> {
     let (kind, length) = (unread.content.kind, unread.content.length);
-    if length > MAX_PARSED {
-        let error = PayloadError::TooLarge { len: length, max: MAX_PARSED };
+    let max = Limits::default().max_bytes;
+    if length > max {
+        let error = PayloadError::TooLarge { len: length, max };
         return Ok(Some(Findings::unreadable(error.code())));
     }
+    let requested = unread.ticket_sealed.as_ref().and_then(|sealed| requested(core, unread.id, sealed));
     let runtime = tokio::runtime::Handle::current();
     let content = Content::of(&core.store, &core.vault, unread.id, unread.content, unread.segments);
     let read = content.map_err(ContentError::from).and_then(|content| runtime.block_on(content.read_to_end()));
     match read {
         Ok(bytes) => {
-            let expectations = Expectations { now: Some(core.clock.unix().0), ..Expectations::default() };
+            let expectations = Expectations { now: Some(core.clock.unix().0), requested };
             Ok(Some(Findings::of(kind.as_str(), &bytes, &expectations)))
         }
         Err(ContentError::Damaged { .. } | ContentError::Key(_)) => Ok(Some(Findings::unreadable("damaged"))),
         Err(ContentError::Deleted(_)) => Ok(None),
         Err(ContentError::Store(error)) => Err(error),
     }
+}
+
+/// The period that the ticket asks for. A ticket that does not open has been reported by whoever needs it.
+fn requested(core: &Core, id: TicketId, sealed: &[u8]) -> Option<Period> {
+    let purpose = core.vault.open_purpose(id, sealed).ok()??;
+    purpose.period.map(|(from, to)| Period { from: from.0, to: to.0 })
 }
 
 #[cfg(test)]
@@ -190,12 +217,33 @@ mod tests {
         let none = Expectations::default();
         for (kind, bytes, reason) in [
             ("guest-list", &b"{"[..], "not-json"),
-            ("guest-list", b"\xff", "not-utf8"),
+            ("guest-list", b"", "empty"),
+            ("guest-list", b"{\"guests\":[{\"lastName\":\"M\xfcller\"}]}", "windows-1252"),
+            ("guest-list", b"\x1f\x8b\x08", "gzip"),
             ("holiday-photos", b"{}", "unknown-kind"),
         ] {
             let findings = Findings::of(kind, bytes, &none);
             assert!(!findings.readable);
             assert_eq!(findings.reason.as_deref(), Some(reason));
         }
+    }
+
+    #[test]
+    fn findings_of_the_first_version_are_still_understood() {
+        let json = r#"{"readable":true,"people":3,"flags":1,"list":[{"path":"guests[0].phone","code":"too-long"}]}"#;
+        let findings: Findings = serde_json::from_str(json).unwrap();
+        assert_eq!((findings.checks, findings.people, findings.groups.len()), (0, 3, 0));
+    }
+
+    #[test]
+    fn the_longest_list_with_thirty_fields_each_is_readable() {
+        let mut list = schleuse_payload::generate::guest_list(schleuse_payload::MAX_GUESTS, 1);
+        for guest in list["guests"].as_array_mut().unwrap() {
+            for number in 0..14 {
+                guest[format!("zusatz{number}")] = format!("wert {number}").into();
+            }
+        }
+        let findings = Findings::of("guest-list", format!("{list:#}").as_bytes(), &Expectations::default());
+        assert_eq!((findings.readable, findings.people), (true, schleuse_payload::MAX_GUESTS));
     }
 }

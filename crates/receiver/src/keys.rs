@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use schleuse_protocol::wire::ticket::{Ticket, TicketId};
+use schleuse_protocol::wire::ticket::{Purpose, Ticket, TicketId};
 use schleuse_seal::{Kek, OneTimeSecret, RecordContext, StorageKey, TicketKeys, system_rng};
 use schleuse_transport::config::NamedFile;
 use schleuse_transport::exit::{self, AppError};
@@ -115,6 +115,13 @@ impl Vault {
         let seed = seed.as_slice().try_into().map_err(|_| damaged)?;
         let secret = OneTimeSecret::from_bytes(ticket.body().key.suite(), seed);
         Ok((ticket, TicketKeys::new(secret)))
+    }
+
+    /// What a ticket asks for.
+    pub(crate) fn open_purpose(&self, id: TicketId, sealed: &[u8]) -> Result<Option<Purpose>, DamagedRecord> {
+        let bytes = self.open(Column::Ticket, id, sealed)?;
+        let ticket = Ticket::from_bytes(bytes.to_vec()).map_err(|_| DamagedRecord(id))?;
+        Ok(ticket.body().purpose.clone())
     }
 
     pub(crate) fn open_reference(&self, id: TicketId, wrapped: &[u8]) -> Result<String, DamagedRecord> {

@@ -55,6 +55,8 @@ texts! {
     Id = "Nummer", "Number";
     NotNamed = "nicht angegeben", "not named";
     NotYetExamined = "wird geprüft", "being examined";
+    InLine = "{0} (Zeile {1})", "{0} (line {1})";
+    AndMore = "und {0} weitere", "and {0} more";
     Unreadable = "nicht lesbar ({0})", "unreadable ({0})";
     WrittenTo = "{0} Bytes nach {1} geschrieben.", "{0} bytes written to {1}.";
     OnlyToFile = "Der Inhalt hat kein bekanntes Format und wird nicht auf dem Bildschirm gezeigt: --output DATEI",

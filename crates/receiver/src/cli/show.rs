@@ -5,9 +5,12 @@ use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::hello::Language;
 
 use crate::api::model::{PageView, SubmissionView, time};
-use crate::findings::Findings;
+use crate::findings::{Findings, FoundGroup, FoundPlace};
 use crate::inbox::Status;
 use crate::texts::Text;
+
+/// Places of a flag that are shown; the API names more.
+const PLACES: usize = 3;
 
 /// The inbox as a table.
 pub(super) fn inbox(page: &PageView, language: Language) -> String {
@@ -79,11 +82,22 @@ pub(super) fn submission(submission: &SubmissionView, language: Language) -> Str
         lines.push((Text::Reference, escape(reference)));
     }
     let mut text: String = lines.iter().map(|(name, value)| format!("{}: {value}\n", name.get(language))).collect();
-    for finding in submission.findings.iter().flat_map(|findings| &findings.list) {
-        text.push_str(&format!("  {}: {}\n", escape(&finding.path), flag_text(&finding.code, language)));
+    for group in submission.findings.iter().flat_map(|findings| &findings.groups) {
+        text.push_str(&flagged(group, language));
     }
     text.push('\n');
     text
+}
+
+/// What was flagged, how often, and the first places.
+fn flagged(group: &FoundGroup, language: Language) -> String {
+    let shown = |place: &FoundPlace| Text::InLine.fill(language, &[&escape(&place.path), &place.line.to_string()]);
+    let mut places: Vec<String> = group.places.iter().take(PLACES).map(shown).collect();
+    let more = (group.count as usize).saturating_sub(places.len());
+    if more > 0 {
+        places.push(Text::AndMore.fill(language, &[&more.to_string()]));
+    }
+    format!("  {}x {}\n     {}\n", group.count, flag_text(&group.code, language), places.join(", "))
 }
 
 fn flag_text(code: &str, language: Language) -> String {
@@ -166,6 +180,16 @@ mod tests {
     fn nothing_from_outside_controls_the_terminal() {
         let text = submission(&view(None), Language::German);
         assert!(text.contains("Az. 53") && !text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn what_was_flagged_is_told_with_its_number_and_first_places() {
+        let place = |index: u32| FoundPlace { path: format!("guests[{index}].phone"), line: index + 3 };
+        let places = (0..20).map(place).collect();
+        let group = FoundGroup { code: "phone-implausible".into(), count: 600, places };
+        let text = flagged(&group, Language::German);
+        assert!(text.starts_with("  600x Sieht nicht wie eine Telefonnummer aus.\n"), "{text}");
+        assert!(text.contains("guests[2].phone (Zeile 5), und 597 weitere\n"), "{text}");
     }
 
     #[test]

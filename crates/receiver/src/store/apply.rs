@@ -79,6 +79,7 @@ fn one(session: &mut Session, command: &Command) -> Applied {
         Command::Store(segment) => upload::store(connection, segment),
         Command::Finish(completion) => upload::finish(connection, completion),
         Command::Summarise(summaries) => summarise(connection, summaries),
+        Command::ExamineAgain { checks } => examine_again(connection, *checks),
         Command::Delete(id) => removal::delete(connection, *id),
         // The writer keeps its answer back until the log is cut.
         Command::Cut => Ok(Outcome::Done),
@@ -190,6 +191,26 @@ fn summarise(connection: &Connection, summaries: &[Summary]) -> Applied {
         outcome = Outcome::Done;
     }
     Ok(outcome)
+}
+
+/// The number of the checks with which everything was queued or examined.
+const CHECKS: &str = "checks";
+
+/// A long inbox is gone through only when the checks have changed.
+fn examine_again(connection: &Connection, checks: u32) -> Applied {
+    let known: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
+        .query_row([CHECKS], |row| row.get(0))
+        .optional()?;
+    if known.as_deref() == Some(&checks.to_be_bytes()) {
+        return Ok(Outcome::Nothing);
+    }
+    // What was found last time stays in the inbox until it is replaced.
+    let sql = "INSERT INTO unread (upload) SELECT upload FROM finding \
+               WHERE CASE WHEN json_valid(summary) THEN coalesce(json_extract(summary, '$.checks'), 0) ELSE 0 END < ?1 \
+               ON CONFLICT DO NOTHING";
+    change(connection, sql, [checks])?;
+    set_meta(connection, CHECKS, &checks.to_be_bytes())
 }
 
 fn set_meta(connection: &Connection, name: &str, value: &[u8]) -> Applied {

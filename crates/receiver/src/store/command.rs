@@ -29,6 +29,11 @@ pub enum Command {
     },
     /// What was found in submissions.
     Summarise(Vec<Summary>),
+    /// Queues every submission that was examined by fewer checks, once.
+    ExamineAgain {
+        /// Number of the checks.
+        checks: u32,
+    },
     /// Shreds a submission and revokes its ticket; an unused ticket is revoked. Until the next [`Command::Cut`] is
     /// answered, files of the database may still hold the keys.
     Delete(TicketId),
@@ -89,6 +94,7 @@ impl Command {
             Self::Finish(_) => "finish",
             Self::Discard { .. } => "discard",
             Self::Summarise(_) => "summarise",
+            Self::ExamineAgain { .. } => "examine-again",
             Self::Delete(_) => "delete",
             Self::Cut => "cut",
             Self::EndTickets { .. } => "end",

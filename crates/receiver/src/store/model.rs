@@ -195,6 +195,8 @@ pub struct Unread {
     pub content: StoredContent,
     /// All data segments of a small content; of a larger one none.
     pub segments: Vec<StoredSegment>,
+    /// The ticket, wrapped, unless it has ended.
+    pub ticket_sealed: Option<Vec<u8>>,
 }
 
 /// One stored segment.

@@ -176,22 +176,22 @@ fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
 }
 
 /// `CROSS JOIN` has the engine begin with the queue, whatever it thinks of it: there are many more tickets.
-pub(super) const UNREAD: &str = "SELECT s.upload, s.key_sealed, s.segments, s.receipt, t.id FROM unread u \
+pub(super) const UNREAD: &str = "SELECT s.upload, s.key_sealed, s.segments, s.receipt, t.id, t.ticket_sealed FROM unread u \
     CROSS JOIN submission s ON s.upload = u.upload CROSS JOIN ticket t ON t.number = s.ticket LIMIT ?1";
 
 pub(super) fn unread(connection: &Connection, limit: u32) -> Found<Vec<Unread>> {
     let mut query = connection.prepare_cached(UNREAD)?;
-    let rows = query.query_map([limit], |row| Ok((ticket_id(row, 4)?, stored_content(row)?)))?;
+    let rows = query.query_map([limit], |row| Ok((ticket_id(row, 4)?, stored_content(row)?, row.get(5)?)))?;
     let mut unread = Vec::new();
     for row in rows {
-        let (id, content) = row?;
+        let (id, content, ticket_sealed) = row?;
         let mut segments = Vec::new();
         if content.length <= SMALL.0 && content.segments <= SMALL.1 {
             for position in 0..content.segments {
                 segments.extend(segment(connection, content.upload, position)?);
             }
         }
-        unread.push(Unread { id, content, segments });
+        unread.push(Unread { id, content, segments, ticket_sealed });
     }
     Ok(unread)
 }

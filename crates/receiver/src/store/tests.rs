@@ -341,6 +341,31 @@ async fn summaries_and_named_values_are_kept() {
 }
 
 #[tokio::test]
+async fn what_fewer_checks_examined_is_queued_once_and_stays_in_the_inbox() {
+    let office = Fixture::new().await;
+    let found = ["{\"readable\":false}", "{\"checks\":1}", "{\"checks\":2}", "no JSON"];
+    for (number, found) in (1..).zip(found) {
+        let id = office.mint(number).await;
+        office.submit(number, 1).await;
+        office.store.write(Command::Summarise(vec![Summary { id, summary: found.into() }])).await.unwrap();
+    }
+    let again = |checks| office.store.write(Command::ExamineAgain { checks });
+    let queued =
+        async || office.store.unread(10).await.unwrap().iter().map(|unread| unread.id.0[0]).collect::<Vec<_>>();
+    assert_eq!(again(2).await.unwrap(), Outcome::Done);
+    assert_eq!(queued().await, [1, 2, 4]);
+    assert!(office.store.inbox(None, 10).await.unwrap().iter().all(|row| row.summary.is_some()));
+    for number in [1, 2, 4] {
+        let summary = "{\"checks\":2}".into();
+        office.store.write(Command::Summarise(vec![Summary { id: TicketId([number; 16]), summary }])).await.unwrap();
+    }
+    assert_eq!(again(2).await.unwrap(), Outcome::Nothing);
+    assert!(queued().await.is_empty());
+    again(3).await.unwrap();
+    assert_eq!(queued().await, [1, 2, 3, 4]);
+}
+
+#[tokio::test]
 async fn the_queue_is_read_without_a_walk_through_all_tickets() {
     let office = Fixture::new().await;
     let database = Connection::open(office.path()).unwrap();

@@ -212,9 +212,15 @@ async fn a_hundred_megabytes_pass_through_little_memory() {
     let network = Network::new().await;
     let running = daemon(&network, None).await;
     ready(&network).await;
-    // The longest guest list that the format allows: it is parsed as a whole.
+    // The longest guest list that the format allows, with thirty fields of each guest: it is examined as a whole.
     let ticket = mint(&network).await;
-    let list = schleuse_payload::generate::guest_list_json(10_000, 5);
+    let mut list = schleuse_payload::generate::guest_list(10_000, 5);
+    for guest in list["guests"].as_array_mut().unwrap() {
+        for number in 0..14 {
+            guest[format!("zusatz{number}")] = json!(format!("wert {number}"));
+        }
+    }
+    let list = format!("{list:#}").into_bytes();
     Attempt::new(&network, &ticket, &VENDOR, list).receipt().await;
     until(|| async {
         let view = as_json(&network, &["read", &ticket.body().id.to_string()]).await;

@@ -2,6 +2,7 @@
 
 use schleuse_payload::generate::guest_list_json;
 use schleuse_protocol::sender::{SenderEvent, SenderFailure};
+use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::{Suite, TicketId};
 use schleuse_receiver::{MintRequest, SenderRule};
@@ -42,6 +43,22 @@ async fn a_guest_list_comes_in_and_can_be_read_with_what_was_found_in_it() {
         assert_eq!(**office.read(id).await.unwrap().unwrap(), bytes);
     }
     assert_eq!(office.all_submissions().await.unwrap().len(), 2);
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn who_was_there_outside_the_period_asked_for_is_flagged() {
+    let network = Network::new().await;
+    let office = network.office().await;
+    // All of the evening of the generated list, and the morning after.
+    for (period, flagged) in [((1_795_194_000, 1_795_215_600), 0), ((1_795_244_400, 1_795_251_600), 30)] {
+        let period = Some((UnixSeconds(period.0), UnixSeconds(period.1)));
+        let ticket = office.mint(&MintRequest { period, ..request() }).await.unwrap();
+        Attempt::new(&network, &ticket, &VENDOR, guest_list_json(30, 1)).receipt().await;
+        let findings = until(|| async { office.submission(ticket.body().id).await.unwrap().unwrap().findings }).await;
+        let group = findings.groups.iter().find(|group| group.code == "outside-requested-period");
+        assert_eq!(group.map_or(0, |group| group.count), flagged, "{findings:?}");
+    }
     soon(office.shutdown()).await;
 }
 
