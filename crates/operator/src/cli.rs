@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod directory;
 mod output;
+mod payload;
 mod pki;
 mod receipt;
 mod send;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use schleuse_protocol::wire::ticket::text::without_tickets;
 use schleuse_transport::exit::AppError;
 
 use crate::demo;
@@ -52,6 +54,9 @@ enum Command {
     /// Show a ticket, or write it as URI, link or QR code.
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
+    /// Check contents before they are sent, and show their formats.
+    #[command(subcommand)]
+    Payload(payload::PayloadCommand),
     /// Send a file with a ticket and keep the receipt.
     ///
     /// Ends with 0 only when the office has confirmed with a receipt. After exit code 75 the same command can be
@@ -78,6 +83,7 @@ impl Command {
             Self::Pki(command) => command.run(),
             Self::Directory(command) => command.run(),
             Self::Ticket(command) => command.run(),
+            Self::Payload(command) => command.run(),
             Self::Send(command) => command.run(),
             Self::Receipt(command) => command.run(),
             Self::Check(command) => command.run(),
@@ -88,9 +94,9 @@ impl Command {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
+    let matches = Cli::command().try_get_matches().unwrap_or_else(|error| refuse(&error));
     refuse_demo_options(&matches);
-    let Cli { json, command, demo } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let Cli { json, command, demo } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| refuse(&error));
     match command {
         Some(command) => output::finish(command.run(), json),
         None => match demo::run(demo, json) {
@@ -100,12 +106,21 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Ends the process with clap's help or error. clap repeats what was typed, and that can be a ticket in the wrong place.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    eprint!("{}", without_tickets(&error.render().to_string()));
+    std::process::exit(error.exit_code());
+}
+
 /// clap's own `args_conflicts_with_subcommands` would refuse `--json`, too.
 fn refuse_demo_options(matches: &ArgMatches) {
     let given = |id: &clap::Id| id != "json" && matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
     if let (Some(command), Some(option)) = (matches.subcommand_name(), matches.ids().find(|id| given(id))) {
         let message = format!("--{option} belongs to the demo and cannot be used with '{command}'");
-        Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+        refuse(&Cli::command().error(ErrorKind::ArgumentConflict, message));
     }
 }
 

@@ -17,7 +17,10 @@ use schleuse_protocol::wire::proof::ProofBody;
 use schleuse_protocol::wire::receipt::{Receipt, ReceiptBody};
 use schleuse_protocol::wire::reply::{Reason, Refusal, Reply};
 use schleuse_protocol::wire::signed::Signature;
-use schleuse_protocol::wire::ticket::{OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret};
+use schleuse_protocol::wire::ticket::text::{may_be_ticket, without_tickets};
+use schleuse_protocol::wire::ticket::{
+    OneTimeKey, Purpose, Route, Ticket, TicketBody, TicketId, TicketSecret, TicketTextError,
+};
 use schleuse_protocol::wire::token::{Epoch, RouteClaims, RouteNonce, RouteToken, StoreId, TokenKeyId};
 use schleuse_protocol::wire::{Wire, WireError};
 
@@ -290,6 +293,47 @@ proptest! {
     fn a_ticket_survives_its_text(body in ticket_body(), signature in bytes()) {
         let ticket = Ticket::assemble(body, &Signature(signature));
         prop_assert_eq!(&ticket.to_uri().parse::<Ticket>().unwrap(), &ticket);
+    }
+
+    #[test]
+    fn a_changed_letter_is_damage_and_a_missing_end_is_told(
+        body in ticket_body(),
+        signature in bytes(),
+        place in any::<prop::sample::Index>(),
+        letter in "[A-Z2-7]",
+    ) {
+        let uri = Ticket::assemble(body, &Signature(signature)).to_uri();
+        let first = Ticket::SCHEME.len();
+        let place = first + place.index(uri.len() - first);
+        let mut changed = uri.clone();
+        changed.replace_range(place..=place, &letter);
+        match changed.parse::<Ticket>() {
+            Ok(_) => prop_assert_eq!(&changed, &uri),
+            Err(error) => {
+                let is_told = matches!(error, TicketTextError::Damaged | TicketTextError::UnknownForm);
+                prop_assert!(is_told, "{}: {}", place - first, error);
+            }
+        }
+        if place - first >= 16 {
+            let cut = TicketTextError::Cut { there: place - first, all: uri.len() - first };
+            prop_assert_eq!(uri[..place].parse::<Ticket>(), Err(cut));
+        }
+    }
+
+    #[test]
+    fn what_could_be_a_ticket_is_not_repeated(
+        body in ticket_body(),
+        signature in bytes(),
+        before in "[ a-z.:'\"]{0,20}",
+        after in "[ .:'\"][ a-z.:'\"]{0,20}",
+    ) {
+        let uri = Ticket::assemble(body, &Signature(signature)).to_uri();
+        let letters = &uri[Ticket::SCHEME.len()..];
+        for text in [format!("{before}{uri}{after}"), format!("{before}.{letters}{after}"), format!("{before}.{}", &letters[30..90])] {
+            let shown = without_tickets(&text);
+            prop_assert!(may_be_ticket(&text) && shown.contains("<ticket>"), "{}", shown);
+            prop_assert!(!letters.as_bytes().windows(20).any(|piece| shown.as_bytes().windows(20).any(|other| other == piece)));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 use schleuse_protocol::wire::hello::Language;
+use schleuse_protocol::wire::ticket::text::without_tickets;
 use schleuse_transport::exit::{self, AppError};
 use schleuse_transport::runtime;
 
@@ -28,7 +29,7 @@ struct Voice {
 /// # Errors
 /// What failed, where, and what to do.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), AppError> {
-    let args = Args::parse_from(arguments);
+    let args = Args::try_parse_from(arguments).unwrap_or_else(|error| refuse(&error));
     let language = match args.lang {
         Some(Lang::De) => Language::German,
         Some(Lang::En) => Language::English,
@@ -50,4 +51,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), AppError
             Command::Status(place) => staff::status(&place, voice).await,
         }
     })
+}
+
+/// Ends the process with clap's help or error. clap repeats what was typed, and that can be a ticket in the wrong place.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    eprint!("{}", without_tickets(&error.render().to_string()));
+    std::process::exit(error.exit_code());
 }

@@ -7,6 +7,8 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use schleuse_protocol::wire::ticket::text::without_tickets;
+
 /// Something failed while running.
 pub const FAILURE: u8 = 1;
 /// The command line is wrong (clap's own code).
@@ -30,7 +32,7 @@ pub struct AppError {
 impl AppError {
     /// An error with one of this module's codes.
     pub fn new(code: u8, message: impl fmt::Display) -> Self {
-        Self { code, message: one_line(&message.to_string()) }
+        Self { code, message: shown(&message.to_string()) }
     }
 
     /// A file that a configuration names, such as "root keys", cannot be read.
@@ -61,7 +63,7 @@ impl AppError {
     /// The same with its place or purpose in front, as in `outer proxy: …`.
     #[must_use]
     pub fn context(self, context: impl fmt::Display) -> Self {
-        Self { message: format!("{context}: {}", self.message), ..self }
+        Self { message: shown(&format!("{context}: {}", self.message)), ..self }
     }
 }
 
@@ -94,8 +96,9 @@ fn file_code(error: &io::Error) -> u8 {
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// One line. A ticket that somebody typed where it does not belong must not end up in a log.
+fn shown(text: &str) -> String {
+    without_tickets(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 #[cfg(test)]
@@ -155,5 +158,12 @@ mod tests {
     fn a_message_is_one_line_with_its_place_in_front() {
         let error = AppError::new(FAILURE, "disk\n  is\tfull").context("inbox");
         assert_eq!(error.to_string(), "inbox: disk is full");
+    }
+
+    #[test]
+    fn a_ticket_that_somebody_typed_is_not_repeated() {
+        let ticket = format!("SCHLEUSE:{}", "AEB4".repeat(100));
+        let error = AppError::new(FAILURE, format_args!("cannot read {ticket}: no such file")).context(&ticket);
+        assert_eq!(error.to_string(), "SCHLEUSE:<ticket>: cannot read SCHLEUSE:<ticket>: no such file");
     }
 }

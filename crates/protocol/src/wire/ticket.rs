@@ -3,10 +3,9 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::str::FromStr;
 
 use bincode::{Decode, Encode};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::name::{MemberId, PayloadKind};
 use super::signed::Signed;
@@ -14,6 +13,10 @@ use super::token::RouteToken;
 use super::{Wire, WireError};
 use crate::limits::{MAX_PURPOSE_TEXT, MAX_ROUTES, MAX_TICKET, VERSION};
 use crate::time::UnixSeconds;
+
+pub mod text;
+
+pub use text::TicketTextError;
 
 /// Names one ticket (random).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -154,31 +157,6 @@ impl Wire for TicketBody {
 /// A ticket as received.
 pub type Ticket = Signed<TicketBody>;
 
-impl Ticket {
-    /// Scheme of the URI form.
-    pub const SCHEME: &'static str = "schleuse:";
-
-    /// The URI form, `SCHLEUSE:` and Base32 (RFC 4648 section 6, no padding): all of it in the alphanumeric set of QR
-    /// codes. Case does not matter when it is read.
-    pub fn to_uri(&self) -> String {
-        self.text_after(&[&Self::SCHEME.to_ascii_uppercase()])
-    }
-
-    /// The link form: `base` and the Base32 text as the fragment, which browsers never send to a server.
-    pub fn to_link(&self, base: &str) -> String {
-        self.text_after(&[base, "#"])
-    }
-
-    /// The caller wipes what it gets; no other copy is left behind, because the text never grows.
-    fn text_after(&self, beginning: &[&str]) -> String {
-        let length = data_encoding::BASE32_NOPAD.encode_len(self.as_bytes().len());
-        let mut text = String::with_capacity(beginning.iter().map(|part| part.len()).sum::<usize>() + length);
-        beginning.iter().for_each(|part| text.push_str(part));
-        data_encoding::BASE32_NOPAD.encode_append(self.as_bytes(), &mut text);
-        text
-    }
-}
-
 impl core::fmt::Debug for Ticket {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Ticket")
@@ -186,46 +164,6 @@ impl core::fmt::Debug for Ticket {
             .field("id", &self.body().id)
             .finish_non_exhaustive()
     }
-}
-
-impl FromStr for Ticket {
-    type Err = TicketTextError;
-
-    /// Reads a URI or a link, with white space around it ignored.
-    fn from_str(text: &str) -> Result<Self, TicketTextError> {
-        let text = text.trim();
-        let encoded = match text.split_once('#') {
-            Some((link, fragment)) if link.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) => {
-                fragment
-            }
-            _ => text
-                .get(..Self::SCHEME.len())
-                .filter(|scheme| scheme.eq_ignore_ascii_case(Self::SCHEME))
-                .map(|_| &text[Self::SCHEME.len()..])
-                .ok_or(TicketTextError::Scheme)?,
-        };
-        if encoded.len() > MAX_TICKET * 2 {
-            return Err(TicketTextError::Wire(WireError::TooLong));
-        }
-        // Both hold the ticket's secret: the text here, the bytes in `from_bytes`.
-        let upper = Zeroizing::new(encoded.to_ascii_uppercase());
-        let bytes = data_encoding::BASE32_NOPAD.decode(upper.as_bytes()).map_err(|_| TicketTextError::Base32)?;
-        Ok(Self::from_bytes(bytes)?)
-    }
-}
-
-/// Why a text is no ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TicketTextError {
-    /// Neither `schleuse:…` nor `https://…#…`.
-    #[error("not a ticket: it begins with neither 'schleuse:' nor 'https://' with a '#' part; copy the whole ticket")]
-    Scheme,
-    /// A character outside Base32, or a wrong length.
-    #[error("the ticket's text is damaged: copy the whole ticket again")]
-    Base32,
-    /// The bytes are no ticket.
-    #[error("the ticket is damaged or incomplete: copy the whole ticket again")]
-    Wire(#[from] WireError),
 }
 
 #[cfg(test)]

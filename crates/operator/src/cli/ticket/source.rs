@@ -2,17 +2,18 @@
 
 use std::convert::Infallible;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use schleuse_protocol::limits::MAX_TICKET;
 use schleuse_protocol::wire::ticket::Ticket;
+use schleuse_protocol::wire::ticket::text::may_be_ticket;
 use schleuse_transport::exit::{self, AppError};
 
 use crate::files;
 
-/// Base32 and a link's base around the largest ticket.
-const MAX_TEXT: u64 = 4 * MAX_TICKET as u64;
+/// The largest ticket in Base32, and a mail around it.
+const MAX_TEXT: u64 = 16 * MAX_TICKET as u64;
 
 /// `FILE`, `-` or the ticket's text.
 #[derive(Clone, Debug)]
@@ -28,11 +29,13 @@ pub(in crate::cli) enum TicketSource {
 impl FromStr for TicketSource {
     type Err = Infallible;
 
+    /// What could be a ticket is one, however damaged, and is never looked for as a file: an error would name it.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         let begins_with = |scheme: &str| text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme));
         Ok(match text {
             "-" => Self::Stdin,
             _ if begins_with(Ticket::SCHEME) || begins_with("https://") => Self::Text(text.to_owned()),
+            _ if may_be_ticket(text) && !Path::new(text).is_file() => Self::Text(text.to_owned()),
             _ => Self::File(text.into()),
         })
     }
