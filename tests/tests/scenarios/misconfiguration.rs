@@ -290,7 +290,7 @@ fn an_unknown_office_or_a_broken_ticket_on_the_command_line() {
     body.office = "ga-nowhere".parse().unwrap();
     let unknown = schleuse_seal::sign_ticket(body, &office.member().signing_key()).to_uri();
     let broken = ticket.to_uri().replacen("SCHLEUSE:", "SCHLEUSE:AAAA", 1);
-    fs::write(network.root().join("guests.json"), "{}").unwrap();
+    fs::write(network.root().join("guests.json"), "{\"guests\":[]}").unwrap();
     for (ticket, words) in [(unknown, "ga-nowhere"), (broken, "ticket"), ("hello".into(), "ticket")] {
         fs::write(network.root().join("ticket"), ticket).unwrap();
         let mut command = Command::new(&binaries().schleuse);

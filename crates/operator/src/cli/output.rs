@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use schleuse_protocol::time::UnixSeconds;
+use schleuse_protocol::wire::ticket::text::without_tickets;
 use schleuse_transport::clock::Clock;
 use schleuse_transport::exit::{self, AppError};
 use serde_json::{Value, json};
@@ -33,8 +34,11 @@ impl Output {
 /// Prints the result or the error.
 pub(super) fn finish(result: Result<Output, AppError>, as_json: bool) -> ExitCode {
     let (text, code) = match result {
-        Ok(output) if as_json => (format!("{}\n", output.json), output.code),
-        Ok(output) => (with_line_end(output.text), output.code),
+        Ok(output) => {
+            let text = if as_json { format!("{}\n", output.json) } else { with_line_end(output.text) };
+            // What was found wrong names what was typed, and that can be a ticket in the wrong place.
+            (if output.code == 0 { text } else { without_tickets(&text).into_owned() }, output.code)
+        }
         Err(error) => {
             eprintln!("error: {error}");
             let object =

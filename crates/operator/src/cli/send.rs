@@ -12,14 +12,15 @@ use schleuse_client::{
 };
 use schleuse_directory::Hex;
 use schleuse_protocol::wire::name::{MemberId, PayloadKind};
+use schleuse_protocol::wire::ticket::Ticket;
 use schleuse_seal::keys::SigningKey;
 use schleuse_transport::exit::{self, AppError};
 use serde_json::Value;
 
 use super::output::{Output, TRY_LATER, now, shown};
-use super::receipt;
 use super::ticket::TicketSource;
 use super::trust::Trust;
+use super::{payload, receipt};
 use crate::directory_tool::load_signing_key;
 use crate::files::{self, Access, FileError};
 use crate::pki::MemberKeys;
@@ -52,6 +53,9 @@ pub(super) struct Send {
     /// Give up after so many seconds without progress.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     patience: u64,
+    /// Send the file without checking first whether the office will be able to read it.
+    #[arg(long)]
+    no_check: bool,
     /// Language of the office's answers.
     #[arg(long, value_enum, default_value = "de")]
     language: LanguageArg,
@@ -77,6 +81,9 @@ impl Send {
         let directory = self.trust.load(now())?;
         let client = client(directory, &self.ca, self.identity.as_deref(), self.language)?;
         let ticket = self.ticket.read()?;
+        if !self.no_check {
+            check(&self.file, self.kind, &ticket, self.language)?;
+        }
         let content = Content::file(&self.file).map_err(|error| AppError::new(exit::IO, error))?;
         let bar = progress_bar(content.length());
         let shown_bar = bar.clone();
@@ -98,6 +105,20 @@ impl Send {
         client.close().await;
         report(&result.map_err(|error| failed(&error))?, self.receipt.as_deref())
     }
+}
+
+/// What the office could not read is found out before a ticket is used for it.
+fn check(file: &Path, kind: Option<PayloadKind>, ticket: &Ticket, language: LanguageArg) -> Result<(), AppError> {
+    let purpose = ticket.body().purpose.as_ref();
+    let kind = kind.or_else(|| purpose.and_then(|purpose| purpose.kind));
+    let period = purpose.and_then(|purpose| purpose.period);
+    let requested = period.map(|(from, to)| schleuse_payload::Period { from: from.0, to: to.0 });
+    let language = match language {
+        LanguageArg::De => schleuse_payload::Language::De,
+        LanguageArg::En => schleuse_payload::Language::En,
+    };
+    let expect = schleuse_payload::Expectations { now: Some(now().0), requested };
+    payload::before_sending(file, kind.as_ref().map(PayloadKind::as_str), &expect, language)
 }
 
 fn client(

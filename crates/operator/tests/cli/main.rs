@@ -4,6 +4,7 @@ mod check;
 mod delivery;
 mod directory;
 mod network;
+mod payload;
 mod pki;
 mod receipt;
 mod send;

@@ -14,7 +14,7 @@ use crate::{Run, schleuse};
 /// With further arguments.
 fn send(network: &Network, ticket: &Ticket, more: &[OsString]) -> Run {
     let content = network.path("list.json");
-    fs::write(&content, "{}").expect("the test is set up");
+    fs::write(&content, "{\"guests\":[]}").expect("the test is set up");
     let mut arguments: Vec<OsString> = vec!["send".into(), content.into()];
     let files = [("--directory", "directory.json"), ("--root-keys", "root-keys.toml"), ("--ca", "ca.pem")];
     for (flag, file) in files {
@@ -114,4 +114,44 @@ fn a_file_that_is_no_journal_is_named_and_left_alone() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "not a journal");
     let nowhere = [kind().as_slice(), &["--journal".into(), "/proc/nowhere/journal".into()]].concat();
     assert!(send(&network, &ticket, &nowhere).error(74).contains("/proc/nowhere"));
+}
+
+#[test]
+fn what_the_office_could_not_read_is_refused_before_the_ticket_is_used() {
+    let network = Network::new("127.0.0.1:9");
+    let ticket = network.ticket(1, (-5, 3600), None);
+    let file = network.path("content");
+    let run = |content: &[u8], more: &[&str]| {
+        fs::write(&file, content).unwrap();
+        let paths = ["directory.json", "root-keys.toml", "ca.pem"].map(|name| network.path(name));
+        let mut arguments: Vec<OsString> =
+            vec!["send".into(), file.clone().into(), "--ticket".into(), ticket.to_uri().into()];
+        for (flag, path) in ["--directory", "--root-keys", "--ca"].into_iter().zip(paths) {
+            arguments.extend([flag.into(), path.into()]);
+        }
+        arguments.extend(kind());
+        arguments.extend(["--patience", "1", "--language", "en"].map(OsString::from));
+        arguments.extend(more.iter().map(OsString::from));
+        schleuse(arguments)
+    };
+    for (content, said) in [
+        (&b""[..], "is empty"),
+        (b"\x1f\x8b\x08\x00", "looks like gzip"),
+        (b"Vorname;Nachname\nErika;Mustermann\n", "looks like CSV"),
+        (b"\xff\xfe{\0}\0", "looks like UTF-16: save it as UTF-8"),
+        (b"{\"guests\":[{\"lastName\":\"M\xfcller\"}]}", "looks like Windows-1252: save it as UTF-8"),
+        (b"{\"gaeste\":[]}", "`guests` is missing"),
+    ] {
+        let refused = run(content, &[]);
+        let error = refused.error(1);
+        assert!(error.contains(said) && error.contains("the ticket is unused"), "{error}");
+        let sent = run(content, &["--no-check"]);
+        assert_ne!(sent.code, 0);
+        assert!(!sent.stderr.contains(said), "{sent:?}");
+    }
+    let odd = run(b"{\"guests\":[{\"firstName\":\"Erika\",\"lastName\":null}]}", &[]);
+    assert!(
+        odd.stderr.contains("2x A required field is missing") && odd.stderr.contains("guests[0].lastName (line 1)"),
+        "{odd:?}"
+    );
 }

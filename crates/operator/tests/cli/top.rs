@@ -2,7 +2,7 @@
 
 use crate::{run, schleuse};
 
-const COMMANDS: [&str; 7] = ["pki", "directory", "ticket", "send", "receipt", "check", "completions"];
+const COMMANDS: [&str; 8] = ["pki", "directory", "ticket", "payload", "send", "receipt", "check", "completions"];
 
 #[test]
 fn help_names_every_command_and_the_exit_codes() {

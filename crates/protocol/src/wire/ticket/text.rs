@@ -144,7 +144,11 @@ pub fn without_tickets(text: &str) -> Cow<'_, str> {
     let mut written = 0;
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
-        let is_marked = ends_with_mark(&text[..at]);
+        if !is_base32(c) {
+            at += c.len_utf8();
+            continue;
+        }
+        let is_marked = ends_with_mark(text[..at].trim_end_matches(is_noise));
         let end = at + run(&text[at..], is_marked);
         let letters = text[at..end].chars().filter(|c| is_base32(*c)).count();
         if letters >= if is_marked { CONSPICUOUS_AFTER_MARK } else { CONSPICUOUS } {
@@ -152,7 +156,7 @@ pub fn without_tickets(text: &str) -> Cow<'_, str> {
             shown.push_str("<ticket>");
             written = end;
         }
-        at = end.max(at + c.len_utf8());
+        at = end;
     }
     if written == 0 {
         return Cow::Borrowed(text);
