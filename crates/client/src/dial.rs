@@ -1,19 +1,17 @@
 //! Dialling one outer proxy at the addresses that the directory has for it, and the errors of not reaching any.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use schleuse_directory::Member;
 use schleuse_protocol::wire::name::MemberId;
+use schleuse_transport::dial::{self, AddressProblem, Budget};
 use schleuse_transport::endpoint::BindError;
-use schleuse_transport::net::{Code, ConnectError, Connection, Endpoint};
+use schleuse_transport::net::{Code, Connection, Endpoint};
 use schleuse_transport::tls::{Fingerprint, peer_fingerprint, server_name};
-
-use crate::health::HEAD_START;
-use crate::race::Race;
 
 /// When a dialled proxy is given up.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+const BUDGET: Budget = Budget { address: DIAL_TIMEOUT, overall: DIAL_TIMEOUT };
 
 /// An outer proxy as the directory has it.
 #[derive(Clone, Debug)]
@@ -39,60 +37,12 @@ impl Candidate {
     }
 }
 
-/// A connection that has shown a pinned key, or why there is none. All addresses are tried, each next one when the one before
-/// has failed or used up its head start.
+/// A connection that has shown a pinned key, or why there is none.
 pub(crate) async fn dial(endpoint: Endpoint, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialFailure> {
-    let dialled = tokio::time::timeout(DIAL_TIMEOUT, race(&endpoint, candidate)).await;
-    dialled.unwrap_or_else(|_elapsed| Err(candidate.failure(DialProblem::NoAnswer)))
-}
-
-async fn race(endpoint: &Endpoint, candidate: &Candidate) -> Result<(Connection, Fingerprint), DialFailure> {
     let name = server_name(candidate.outer.as_str());
-    let mut waiting = resolve(candidate).await.into_iter();
-    let mut running = Race::new();
-    let mut failure = candidate.failure(DialProblem::UnknownAddress);
-    loop {
-        let head_start = match waiting.next() {
-            Some((text, address)) => {
-                let name = &name;
-                running.enter(async move { (text, connect(endpoint, address, name, candidate).await) });
-                HEAD_START
-            }
-            None => DIAL_TIMEOUT,
-        };
-        match tokio::time::timeout(head_start, running.next()).await {
-            Ok(Some((_, Ok(connected)))) => return Ok(connected),
-            Ok(Some((address, Err(problem)))) => failure = DialFailure { outer: candidate.outer, address, problem },
-            Ok(None) => return Err(failure),
-            Err(_head_start_over) => {}
-        }
-    }
-}
-
-/// Every address behind every name, with the name.
-async fn resolve(candidate: &Candidate) -> Vec<(String, SocketAddr)> {
-    let mut found = Vec::new();
-    for address in &candidate.addresses {
-        match tokio::net::lookup_host(address).await {
-            Ok(resolved) => found.extend(resolved.map(|resolved| (address.clone(), resolved))),
-            Err(error) => tracing::debug!(outer = %candidate.outer, address, %error, "an address was not resolved"),
-        }
-    }
-    found
-}
-
-async fn connect(
-    endpoint: &Endpoint,
-    address: SocketAddr,
-    name: &str,
-    candidate: &Candidate,
-) -> Result<(Connection, Fingerprint), DialProblem> {
-    let connecting = endpoint.connect(address, name).map_err(|error| match error {
-        ConnectError::EndpointStopping => DialProblem::EndpointGone,
-        other => DialProblem::Failed(other.to_string()),
-    })?;
-    let connection = connecting.await.map_err(|error| DialProblem::Failed(error.to_string()))?;
-    check_pin(connection, candidate)
+    let dialled = dial::dial(&endpoint, None, &candidate.addresses, &name, BUDGET).await;
+    let pinned = dialled.map_err(DialProblem::from).and_then(|connection| check_pin(connection, candidate));
+    pinned.map_err(|problem| candidate.failure(problem))
 }
 
 /// The certificate chain is verified already; this says *which* key the directory expects behind the name.
@@ -172,6 +122,21 @@ pub enum DialProblem {
     /// The socket of this process is gone, with the runtime in which it was bound.
     #[error("this process's socket was closed: try again")]
     EndpointGone,
+}
+
+impl From<dial::DialError> for DialProblem {
+    fn from(error: dial::DialError) -> Self {
+        match &error {
+            dial::DialError::LookUp(_) | dial::DialError::NoAddress => Self::UnknownAddress,
+            dial::DialError::EndpointStopping => Self::EndpointGone,
+            dial::DialError::Unreached(addresses)
+                if addresses.iter().all(|address| matches!(address.problem, AddressProblem::NoAnswer(_))) =>
+            {
+                Self::NoAnswer
+            }
+            _ => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 fn listed(failures: &[DialFailure]) -> String {

@@ -1,7 +1,6 @@
 //! The link to one inner proxy: dialled, kept, dialled again.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::{InnerToOuter, OuterToInner};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
+use schleuse_transport::dial::{self, Budget, DialError};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
 use schleuse_transport::keep::{self, Dial};
@@ -26,8 +26,6 @@ use crate::shared::Worker;
 
 /// The longest pause before dialling again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long resolving, dialling and the handshake may take.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keeps this thread linked with every configured inner proxy until the proxy drains. Then the last connections stay as long
 /// as their streams.
@@ -130,8 +128,8 @@ struct Link {
 impl Link {
     /// protocol.md 5.3: connect, say hello, and wait for the admission keys.
     async fn dial(peer: &InnerPeer, dialler: &Endpoint, config: &ClientConfig) -> Result<Self, LinkError> {
-        let connected = tokio::time::timeout(DIAL_TIMEOUT, connect(peer, dialler, config)).await;
-        let connection = connected.map_err(|_| LinkError::TimedOut)??;
+        let (address, name) = (std::slice::from_ref(&peer.address), server_name(peer.id.as_str()));
+        let connection = dial::dial(dialler, Some(config), address, &name, Budget::default()).await?;
         let Some(key) = peer_fingerprint(&connection).filter(|key| peer.fingerprints.contains(key)) else {
             connection.close(refusal_code(StreamRefusal::Refused), b"");
             return Err(LinkError::WrongKey);
@@ -166,21 +164,6 @@ impl Link {
     }
 }
 
-/// Tries every address of the host in turn.
-async fn connect(peer: &InnerPeer, dialler: &Endpoint, config: &ClientConfig) -> Result<Connection, LinkError> {
-    let addresses: Vec<SocketAddr> =
-        tokio::net::lookup_host(&peer.address).await.map_err(|error| LinkError::Resolve(error.to_string()))?.collect();
-    let mut last = LinkError::Resolve("the name has no address".to_owned());
-    for address in addresses {
-        let connecting = dialler.connect_with(config.clone(), address, &server_name(peer.id.as_str()));
-        match connecting.map_err(|error| LinkError::Resolve(error.to_string()))?.await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => last = error.into(),
-        }
-    }
-    Err(last)
-}
-
 /// Why a link ended.
 #[derive(Debug, thiserror::Error)]
 enum LinkEnd {
@@ -197,10 +180,8 @@ enum LinkEnd {
 enum LinkError {
     #[error("it is no longer in the configuration")]
     Removed,
-    #[error("its address cannot be used: {0}")]
-    Resolve(String),
-    #[error("no answer: is it running, and does UDP get there?")]
-    TimedOut,
+    #[error("{0}")]
+    Dial(#[from] DialError),
     #[error("{0}")]
     Connection(#[from] ConnectionError),
     #[error("it has another key than the configured fingerprint: compare with the directory")]

@@ -1,9 +1,8 @@
 //! One thread of the proxy: its endpoints, its links to inner proxies, its senders.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use schleuse_transport::endpoint::{self, BindError, Limits, RateLimit, dial_only};
+use schleuse_transport::endpoint::{self, Limits, RateLimit, dial_from_anywhere};
 use schleuse_transport::exit::AppError;
 use schleuse_transport::listeners::{self, Entry, Listeners};
 use schleuse_transport::net::{ClientConfig, Endpoint, ServerConfig};
@@ -48,12 +47,6 @@ pub(crate) async fn run(
     let shared = worker.shared;
     listeners.finish(core, &shutdown, &shared.streams, shared.settings.grace, Some(dialler)).await;
     ended
-}
-
-/// Both address families where the machine has them.
-fn dial_from_anywhere(config: ClientConfig) -> Result<Endpoint, BindError> {
-    dial_only(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)), config.clone())
-        .or_else(|_| dial_only(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), config))
 }
 
 async fn accept(worker: Worker, endpoint: Endpoint) -> Result<(), AppError> {

@@ -12,7 +12,7 @@ mod socket;
 mod streams;
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use quinn::{EndpointConfig, NoneTokenLog, NoneTokenStore, ValidationTokenConfig};
@@ -80,6 +80,15 @@ pub fn dial_only(local: SocketAddr, config: ClientConfig) -> Result<Endpoint, Bi
         .map_err(|error| BindError::io(local, error))?;
     endpoint.set_default_client_config(config.quic);
     Ok(endpoint.into())
+}
+
+/// [`dial_only`] from any address: of both families where the machine has both.
+///
+/// # Errors
+/// No socket can be bound at all.
+pub fn dial_from_anywhere(config: ClientConfig) -> Result<Endpoint, BindError> {
+    let any = |address: IpAddr| dial_only(SocketAddr::new(address, 0), config.clone());
+    any(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| any(Ipv4Addr::UNSPECIFIED.into()))
 }
 
 /// Every endpoint takes the datagrams of a link.

@@ -18,6 +18,7 @@ pub mod carry;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod dial;
 pub mod endpoint;
 pub mod exit;
 pub mod framed;

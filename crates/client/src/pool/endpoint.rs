@@ -1,10 +1,9 @@
 //! The socket of a client, bound when it is needed, and again when it has died.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use schleuse_transport::endpoint::{BindError, dial_only};
+use schleuse_transport::endpoint::{BindError, dial_from_anywhere};
 use schleuse_transport::net::{ClientConfig, Code, Endpoint};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
@@ -40,9 +39,7 @@ impl Bound {
         {
             return Ok(now.endpoint.clone());
         }
-        // One socket for both families where the system has IPv6, otherwise IPv4 alone.
-        let any = |address: IpAddr| dial_only(SocketAddr::new(address, 0), self.config.clone());
-        let endpoint = any(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| any(Ipv4Addr::UNSPECIFIED.into()))?;
+        let endpoint = dial_from_anywhere(self.config.clone())?;
         let (guard, alive) = oneshot::channel();
         tokio::spawn(hold(guard));
         *now = Some(Now { endpoint: endpoint.clone(), runtime: Handle::current().id(), alive });

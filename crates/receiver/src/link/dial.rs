@@ -1,15 +1,15 @@
 //! Dialling an inner proxy, up to the hello on its control stream.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use schleuse_protocol::limits::{HEADER_TIMEOUT, VERSION};
 use schleuse_protocol::wire::frame::FrameType;
 use schleuse_protocol::wire::hop::OfficeToInner;
+use schleuse_transport::dial::{self, Budget};
 use schleuse_transport::endpoint;
 use schleuse_transport::exit::AppError;
 use schleuse_transport::framed::{self, Frames};
-use schleuse_transport::net::{ClientConfig, ConnectError, ConnectionError, Endpoint, WriteError};
+use schleuse_transport::net::{ClientConfig, Connection, ConnectionError, Endpoint, WriteError};
 use schleuse_transport::tls::{self, Fingerprint, Identity, Roots};
 
 use super::control::Link;
@@ -24,22 +24,14 @@ pub(crate) fn client_config(roots: &Roots, identity: &Identity) -> Result<Client
 
 /// The endpoint from which all links are dialled.
 pub(crate) fn dialler(config: ClientConfig) -> Result<Endpoint, AppError> {
-    // Both families where the machine has both.
-    let any = |ip| SocketAddr::new(ip, 0);
-    let endpoint = endpoint::dial_only(any(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), config.clone())
-        .or_else(|_| endpoint::dial_only(any(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), config))?;
-    Ok(endpoint)
+    Ok(endpoint::dial_from_anywhere(config)?)
 }
 
 /// Why an inner proxy could not be connected.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
-    #[error("its address cannot be looked up: {0}")]
-    LookUp(std::io::Error),
-    #[error("its address has no entry in the name service")]
-    NoAddress,
-    #[error("it cannot be dialled: {0}")]
-    Connect(#[from] ConnectError),
+    #[error("{0}")]
+    Dial(#[from] dial::DialError),
     #[error("{0}")]
     Connection(#[from] ConnectionError),
     #[error("no answer within {} seconds", HEADER_TIMEOUT.as_secs())]
@@ -54,13 +46,12 @@ pub(super) enum DialError {
 
 /// A link whose hello is said.
 pub(super) async fn dial(core: &Arc<Core>, endpoint: &Endpoint, inner: &InnerAddress) -> Result<Link, DialError> {
-    tokio::time::timeout(HEADER_TIMEOUT, dial_untimed(core, endpoint, inner)).await.map_err(|_| DialError::TimedOut)?
+    let (address, name) = (std::slice::from_ref(&inner.address), tls::server_name(inner.id.as_str()));
+    let connection = dial::dial(endpoint, Some(&core.client()), address, &name, Budget::default()).await?;
+    tokio::time::timeout(HEADER_TIMEOUT, greet(core, connection, inner)).await.map_err(|_| DialError::TimedOut)?
 }
 
-async fn dial_untimed(core: &Arc<Core>, endpoint: &Endpoint, inner: &InnerAddress) -> Result<Link, DialError> {
-    let mut addresses = tokio::net::lookup_host(&inner.address).await.map_err(DialError::LookUp)?;
-    let address = addresses.next().ok_or(DialError::NoAddress)?;
-    let connection = endpoint.connect_with(core.client(), address, &tls::server_name(inner.id.as_str()))?.await?;
+async fn greet(core: &Arc<Core>, connection: Connection, inner: &InnerAddress) -> Result<Link, DialError> {
     let pinned = |key: &Fingerprint| core.members.is_inner(&inner.id, key, core.clock.unix());
     let Some(key) = tls::peer_fingerprint(&connection).filter(pinned) else {
         connection.close(CLOSED, b"");

@@ -37,6 +37,9 @@ pub enum BindError {
     /// A port below 1024 without the right to it.
     #[error("no permission to listen on UDP {0}: use a port above 1023 or grant CAP_NET_BIND_SERVICE")]
     Forbidden(SocketAddr),
+    /// The address is of IPv6, and the machine has none.
+    #[error("cannot listen on UDP {0}: this machine has no IPv6; write {instead} instead", instead = ipv4_instead(.0))]
+    NoIpv6(SocketAddr),
     /// Anything else, such as an address that this machine does not have.
     #[error("cannot listen on UDP {address}: {source}")]
     Io {
@@ -52,6 +55,7 @@ impl BindError {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::InUse(address),
             io::ErrorKind::PermissionDenied => Self::Forbidden(address),
+            _ if address.is_ipv6() && !has_ipv6() => Self::NoIpv6(address),
             _ => Self::Io { address, source },
         }
     }
@@ -62,9 +66,23 @@ impl From<BindError> for AppError {
         let code = match error {
             BindError::InUse(_) => exit::UNAVAILABLE,
             BindError::Forbidden(_) => exit::NO_PERMISSION,
-            BindError::Io { .. } => exit::CONFIG,
+            BindError::NoIpv6(_) | BindError::Io { .. } => exit::CONFIG,
         };
         Self::new(code, error)
+    }
+}
+
+fn has_ipv6() -> bool {
+    Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP)).is_ok()
+}
+
+/// What means the same on a machine without IPv6.
+fn ipv4_instead(address: &SocketAddr) -> String {
+    let port = address.port();
+    match address.ip() {
+        ip if ip.is_unspecified() => format!("0.0.0.0:{port}"),
+        ip if ip.is_loopback() => format!("127.0.0.1:{port}"),
+        _ => format!("an IPv4 address and port {port}"),
     }
 }
 
@@ -107,6 +125,14 @@ mod tests {
             drop(held);
             bind(address, NonZeroUsize::MIN).unwrap();
         }
+    }
+
+    #[test]
+    fn without_ipv6_it_is_said_what_to_write_instead() {
+        let said = |address: &str| BindError::NoIpv6(address.parse().unwrap()).to_string();
+        assert!(said("[::]:4433").contains("no IPv6; write 0.0.0.0:4433 instead"), "{}", said("[::]:4433"));
+        assert!(said("[::1]:4433").contains("write 127.0.0.1:4433 instead"));
+        assert!(said("[2001:db8::1]:4433").contains("an IPv4 address and port 4433"));
     }
 
     #[test]
