@@ -61,8 +61,11 @@ fn a_circle_is_found_however_it_is_written() {
         "/* use crate::a::A; */ const S: &str = \"crate::a::A\"; const C: char = '\"';",
         "#[cfg(test)] mod tests { use crate::a::A; }",
         "#[cfg(test)]\nuse crate::a::A;",
+        "struct S { #[cfg(test)] a: crate::a::A }",
+        "struct S { #[cfg(test)] a: crate::a::A, b: u8 } fn f() { match 1 { #[cfg(test)] 1 => crate::a::A, _ => {} } }",
         "const R: &str = r#\"crate::a \"A\" \"#;",
         "fn f<'a>(x: &'a str) -> &'a str { x }",
+        "fn f<T>() -> impl Sized + use<T> { mod inner {} ; 1 }",
     ] {
         assert_eq!(circle(&[root, a, ("b.rs", b)]), 0, "{b}");
     }
@@ -137,7 +140,8 @@ impl Crate {
                         scope.pop();
                     }
                 }
-                "use" => {
+                // Not what `impl … + use<T>` captures.
+                "use" if !next_is(tokens, at, "<") => {
                     let end = at + tokens[at..].iter().position(|token| token == ";").unwrap_or(0);
                     let passes_on = previous == "pub" || previous == ")";
                     for (path, name) in leaves(&tokens[at + 1..end]) {
@@ -297,6 +301,24 @@ fn next_is(tokens: &[String], at: usize, expected: &str) -> bool {
     tokens.get(at + 1).is_some_and(|token| token == expected)
 }
 
+/// How an item can begin; what does not is a field, a variant, an arm or a statement.
+const ITEMS: &[&str] = &[
+    "pub",
+    "mod",
+    "use",
+    "fn",
+    "impl",
+    "struct",
+    "enum",
+    "const",
+    "static",
+    "type",
+    "trait",
+    "async",
+    "macro_rules",
+    "#",
+];
+
 /// Leaves out whatever stands under `#[cfg(test)]`.
 fn without_tests(tokens: Vec<String>) -> Vec<String> {
     let marker = ["#", "[", "cfg", "(", "test", ")", "]"];
@@ -310,7 +332,12 @@ fn without_tests(tokens: Vec<String>) -> Vec<String> {
         }
         let mut depth = 0;
         at += marker.len();
+        let is_item = tokens.get(at).is_some_and(|first| ITEMS.contains(&first.as_str()));
         while let Some(token) = tokens.get(at) {
+            // A field, a variant or an arm ends with a comma, or with the brace of what it stands in.
+            if depth == 0 && !is_item && matches!(token.as_str(), "," | "}" | ")") {
+                break;
+            }
             at += 1;
             match token.as_str() {
                 "{" | "(" | "[" => depth += 1,

@@ -89,7 +89,7 @@ type Stopped = watch::Sender<Option<&'static str>>;
 /// Completes (with an error) when a thread has ended.
 type Ended = oneshot::Receiver<()>;
 
-/// Tells of a thread's end when it is dropped, also by a panic.
+/// Tells of a thread's or task's end when it is dropped, also by a panic.
 struct Stopping(&'static str, Stopped);
 
 impl Drop for Stopping {
@@ -119,9 +119,9 @@ impl Store {
         let opening = engine.clone();
         let (writing, reading, id) =
             tokio::task::spawn_blocking(move || connect(&opening)).await.unwrap_or(Err(StoreError::Stopped))?;
-        let (post, delivering) = Post::start();
-        let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
         let stopped = Stopped::new(None);
+        let (post, delivering) = Post::start(stopped.clone());
+        let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
         let reader = Reader::start(reading, post.clone(), stopped.clone());
         let (reader, read_to_end) = reader.map_err(|error| failed(error.to_string()))?;
         let writer = writer::start(engine, writing, post, stopped.clone());

@@ -10,6 +10,7 @@ mod pki;
 #[path = "../../../outer-proxy/tests/it/process.rs"]
 mod process;
 mod receivers;
+mod seats;
 mod support;
 mod tokens;
 mod whole;

@@ -6,14 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use schleuse_outer_proxy::{Config, Ending, start};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::exit;
-use schleuse_transport::net::ConnectionError;
+use schleuse_transport::net::{Code, Connection, ConnectionError};
 use schleuse_transport::relay::refusal_code;
 use schleuse_transport::tls::EXAMPLE_MARKER_FILE;
 
 use crate::peers::{deliver, refusal, soon, stream};
 use crate::pki::Pki;
 use crate::process::{complaint, run, version_with_help};
-use crate::support::{FakeInner, Network, configure, try_connect};
+use crate::support::{FakeInner, Network, configure, connect, try_connect};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_schleuse-outer");
 
@@ -46,6 +46,32 @@ async fn a_drain_lets_running_streams_finish_and_takes_no_new_ones() {
         ConnectionError::ApplicationClosed(code) => {
             assert_eq!(code, refusal_code(StreamRefusal::Unavailable));
         }
+        other => panic!("expected a close, got {other}"),
+    }
+}
+
+/// Senders hear of a drain as soon as they can go elsewhere: at once without a stream, else with their last one.
+#[tokio::test]
+async fn a_drain_closes_each_connection_with_its_last_stream() {
+    let network = Network::new().await;
+    let (address, open) = (network.outer.addresses()[0], network.open());
+    let (idle, other) = (soon(connect(&network.pki, address)).await, soon(connect(&network.pki, address)).await);
+    let (send, recv) = stream(&network.sender, &open, b"one").await;
+    let (_, reply, carried) = network.link.stream().await;
+    let (_send, _recv) = stream(&other, &open, b"two").await;
+    let _held = network.link.stream().await;
+
+    network.outer.drain();
+    assert_eq!(close_code(&idle).await, refusal_code(StreamRefusal::Unavailable));
+    assert!(network.sender.close_reason().is_none());
+    deliver((send, recv), (reply, carried), b"one").await;
+    assert_eq!(close_code(&network.sender).await, refusal_code(StreamRefusal::Unavailable));
+    assert!(other.close_reason().is_none(), "its stream runs on");
+}
+
+async fn close_code(connection: &Connection) -> Code {
+    match soon(connection.closed()).await {
+        ConnectionError::ApplicationClosed(code) => code,
         other => panic!("expected a close, got {other}"),
     }
 }

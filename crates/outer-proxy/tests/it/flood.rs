@@ -87,7 +87,7 @@ async fn half_open_connections_take_little_and_keep_nobody_out() {
 }
 
 /// Seats of the proxy below. All peers here come from one network, which has half of them.
-const SEATS: usize = 16;
+const SEATS: usize = 8;
 
 /// An outer proxy with few seats, with its link to an inner proxy.
 struct FewSeats {

@@ -23,6 +23,7 @@ const DRAIN_GRACE: Duration = Duration::from_secs(10 * 60);
 /// Serves every stream of a connection, until it is lost, or until it is not needed any more and its last stream has
 /// ended. Streams that come while the daemon drains, or for which there is no room, are told to come later.
 pub(super) async fn run(core: Arc<Core>, inner: MemberId, connection: Connection, mut drained: watch::Receiver<bool>) {
+    let _closed = ClosedByPanic(connection.clone());
     let budget = StreamBudget::new(connection.clone(), &LINK_LIMITS);
     let (room, ended) = (core.room.of(inner), Arc::new(Notify::new()));
     let mut drained_at: Option<Instant> = None;
@@ -65,6 +66,17 @@ pub(super) async fn run(core: Arc<Core>, inner: MemberId, connection: Connection
     }
     if drained_at.is_some() {
         connection.close(CLOSED, b"");
+    }
+}
+
+/// A connection from which nobody takes streams any more must not look alive.
+struct ClosedByPanic(Connection);
+
+impl Drop for ClosedByPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close(CLOSED, b"");
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::{Stopped, Stopping};
+
 /// Gives one answer to whoever waits for it.
 pub(super) type Delivery = Box<dyn FnOnce() + Send>;
 
@@ -15,9 +17,11 @@ pub(super) struct Post(mpsc::UnboundedSender<Vec<Delivery>>);
 
 impl Post {
     /// Starts the task that delivers, on the current runtime. It ends when all handles are dropped.
-    pub(super) fn start() -> (Self, JoinHandle<()>) {
+    pub(super) fn start(stopped: Stopped) -> (Self, JoinHandle<()>) {
         let (sender, mut rounds) = mpsc::unbounded_channel::<Vec<Delivery>>();
+        let stopping = Stopping("store-post", stopped);
         let task = tokio::spawn(async move {
+            let _stopping = stopping;
             while let Some(round) = rounds.recv().await {
                 round.into_iter().for_each(|deliver| deliver());
             }
