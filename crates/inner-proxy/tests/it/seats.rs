@@ -53,15 +53,18 @@ async fn strangers_without_a_certificate_hold_no_seat() {
 
 /// Sends the first packets of a handshake to the proxy, and hears nothing that it says.
 async fn begin(pki: &Pki, inner: SocketAddr) -> (Endpoint, Connecting) {
-    let (near, far) =
-        (UdpSocket::bind(("127.0.0.1", 0)).await.unwrap(), UdpSocket::bind(("127.0.0.1", 0)).await.unwrap());
-    let config = client_config(tls::link(&pki.roots(), &pki.identity("ga-bonn")).unwrap(), &Limits::LINK);
-    let dialler = dial_only(([127, 0, 0, 1], 0).into(), config).unwrap();
-    let connecting = dialler.connect(near.local_addr().unwrap(), &server_name("inner-1")).unwrap();
+    let (near, far) = (loopback().await, loopback().await);
+    let config = client_config(tls::link(&pki.roots(), &pki.identity("ga-bonn")).expect("TLS"), &Limits::LINK);
+    let dialler = dial_only(([127, 0, 0, 1], 0).into(), config).expect("a socket");
+    let connecting = dialler.connect(near.local_addr().expect("an address"), &server_name("inner-1")).expect("a name");
     let mut datagram = [0; 2048];
     for _ in 0..2 {
-        let (length, _) = soon(near.recv_from(&mut datagram)).await.unwrap();
-        far.send_to(&datagram[..length], inner).await.unwrap();
+        let (length, _) = soon(near.recv_from(&mut datagram)).await.expect("it begins");
+        far.send_to(&datagram[..length], inner).await.expect("a way");
     }
     (dialler, connecting)
+}
+
+async fn loopback() -> UdpSocket {
+    UdpSocket::bind(("127.0.0.1", 0)).await.expect("a socket")
 }

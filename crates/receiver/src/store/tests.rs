@@ -402,3 +402,13 @@ async fn a_closed_store_says_so() {
     office.store.close().await;
     assert!(matches!(office.store.write(Command::Sweep).await, Err(StoreError::Stopped)));
 }
+
+/// Whoever watches the store hears of a thread that ends, by its name.
+#[tokio::test]
+async fn a_store_whose_threads_have_ended_says_so() {
+    let office = Fixture::new().await;
+    let moment = std::time::Duration::from_millis(50);
+    assert!(tokio::time::timeout(moment, office.store.stopped()).await.is_err(), "all of them run");
+    office.store.close().await;
+    assert!(office.store.stopped().await.starts_with("store-"));
+}

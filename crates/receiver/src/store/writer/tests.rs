@@ -26,7 +26,7 @@ impl Bench {
         let (batches, queued) = mpsc::unbounded_channel();
         let engine = Engine { path: office.path(), max_bytes: None };
         let connection = engine.writer().unwrap();
-        let mut writer = Writer::new(engine, connection, Post::start().0, Arc::default()).unwrap();
+        let mut writer = Writer::new(engine, connection, Post::start(Stopped::new(None)).0, Arc::default()).unwrap();
         writer.try_cut(Instant::now());
         assert!(!writer.cut.is_owed());
         Self { office, queue: Queue::new(batches, Arc::default()), queued, writer }
