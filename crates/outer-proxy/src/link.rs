@@ -106,6 +106,10 @@ impl Dial for Inner {
     }
 
     fn ended(&mut self) {
+        // A drain ends with the streams that still use the connection; it is closed after the last of them, with a code.
+        if self.worker.shutdown.is_draining() {
+            return;
+        }
         self.worker.inners.unlinked(&self.id);
         if self.current.borrow().inner(&self.id).is_some() {
             self.worker.shared.troubles.set(&self.name, "it is dialled again");
