@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use schleuse_transport::tls::{Fingerprint, Identity, Roots, server_name};
 use tempfile::TempDir;
 
@@ -17,9 +18,13 @@ pub(crate) struct Pki {
 impl Pki {
     /// A new CA; `ca.pem` is written.
     pub(crate) fn new() -> Self {
+        static COUNTER: AtomicUsize = AtomicUsize::new(1);
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        // With one name for all of them, another CA's certificate would be one with a wrong signature.
+        let name = format!("CA {}", COUNTER.fetch_add(1, Ordering::Relaxed));
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a CA");
         let folder = tempfile::tempdir().expect("a folder");
