@@ -3,7 +3,7 @@
 use schleuse_protocol::limits::HEADER_TIMEOUT;
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::frame::FrameType;
-use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
+use schleuse_transport::framed::{Frames, ReadFrameError, prioritise, write_message};
 use schleuse_transport::net::{Connection, ConnectionError, ReadError, SendStream, WriteError};
 
 /// The control stream of a link, `In` from the peer.
@@ -17,6 +17,7 @@ impl Control {
     pub(crate) async fn accept<In: Wire>(connection: &Connection) -> Result<(Self, In), LinkEnd> {
         let accepted = tokio::time::timeout(HEADER_TIMEOUT, connection.accept_bi()).await;
         let (send, recv) = accepted.map_err(|_| LinkEnd::Violation(ReadFrameError::TimedOut))??;
+        prioritise(&send);
         let mut frames = Frames::new(recv);
         let hello = frames.expect(FrameType::Control, HEADER_TIMEOUT).await?;
         Ok((Self { send, frames }, hello))

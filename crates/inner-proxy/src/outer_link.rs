@@ -13,6 +13,8 @@ use crate::shared::Worker;
 use crate::standstills::Standstills;
 use crate::stream::{self, Visitor};
 
+/// What an outer proxy may send on all streams of a link before it is read. Four offices that take nothing do not fill it.
+const UPLOADS_WINDOW: u32 = 64 * 1024 * 1024;
 /// How often it is looked whether the epoch has changed. The next epoch's key is there already, so nothing is urgent.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -24,7 +26,8 @@ pub(crate) async fn serve(worker: &Worker, outer: MemberId, connection: &Connect
     // The control stream is one more than the others.
     let limits = Limits { first_streams: Limits::LINK.first_streams + 1, ..Limits::LINK };
     connection.set_max_streams(limits.first_streams);
-    let standstills = Arc::new(Standstills::default());
+    connection.set_receive_window(UPLOADS_WINDOW);
+    let standstills = Arc::new(Standstills::of_window(UPLOADS_WINDOW));
     let budget = StreamBudget::new(connection.clone(), &limits);
     control.send(&InnerToOuter::AdmissionKeys(keys.clone())).await?;
     tracing::info!(%outer, "an outer proxy has linked");

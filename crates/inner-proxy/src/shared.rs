@@ -6,6 +6,7 @@ use schleuse_protocol::inner::{Room, UsedNonces};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_transport::carry;
 use schleuse_transport::clock::Clock;
+use schleuse_transport::endpoint::Limits;
 use schleuse_transport::net::Connection;
 use schleuse_transport::seats::Seats;
 use schleuse_transport::secret::SecretKey;
@@ -18,6 +19,7 @@ use crate::keys::KeyRing;
 use crate::members::Members;
 use crate::offices::Offices;
 use crate::places::Places;
+use crate::standstills::Standstills;
 
 /// Everything that an inner proxy can know about one stream: which outer proxy brought it, and to which office it went.
 /// The sender's address and name are not in it.
@@ -39,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) offices: Arc<Offices<Connection>>,
     pub(crate) used: Mutex<UsedNonces>,
     pub(crate) places: Arc<Places>,
+    /// Streams of an office whose senders take no answers, over all links.
+    pub(crate) answers: Standstills,
     pub(crate) budgets: MintBudgets,
 }
 
@@ -65,6 +69,7 @@ impl Shared {
                 in_all: limits.used_nonces.get(),
             })),
             places: Arc::default(),
+            answers: Standstills::of_window(Limits::LINK.connection_window),
             budgets: MintBudgets::new(MintRate {
                 tokens_per_second: limits.tokens_per_second.get(),
                 burst: limits.token_burst.get(),

@@ -10,7 +10,7 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop, OpenError, Visit};
 use schleuse_transport::endpoint::StreamSlot;
 use schleuse_transport::net::RecvStream;
-use schleuse_transport::relay::Side;
+use schleuse_transport::relay::{Room, Side};
 
 use crate::keys::Opener;
 use crate::places::Place;
@@ -48,10 +48,10 @@ async fn next_hop(
     let bytes = Bytes::from(bytes);
     visit.goes(office, bytes.len());
     let place = shared.places.take(nonce).ok_or(StreamRefusal::Unavailable)?;
-    let standstill = standstills.towards(office);
+    let room = Room { uploads: standstills.towards(office), answers: shared.answers.towards(office), window: None };
     let awaited = AwaitNextHop::new(shared.clock.now());
     for connection in shared.offices.connections(&office, store) {
-        match carry::open(&connection, bytes.clone(), standstill.clone(), &awaited, shared.clock).await {
+        match carry::open(&connection, bytes.clone(), room.clone(), &awaited, shared.clock).await {
             Ok(far) => return Ok((far, place)),
             // This connection was just lost; an older one may live.
             Err(OpenError::Lost(_)) => {}

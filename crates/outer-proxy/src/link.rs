@@ -11,7 +11,7 @@ use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::dial::{self, Budget, DialError};
 use schleuse_transport::exit::AppError;
-use schleuse_transport::framed::{Frames, ReadFrameError, write_message};
+use schleuse_transport::framed::{Frames, ReadFrameError, prioritise, write_message};
 use schleuse_transport::keep::{self, Dial};
 use schleuse_transport::net::{ClientConfig, Connection, ConnectionError, Endpoint, SendStream};
 use schleuse_transport::parts::Parts;
@@ -139,6 +139,7 @@ impl Link {
             return Err(LinkError::WrongKey);
         };
         let (mut send, recv) = connection.open_bi().await?;
+        prioritise(&send);
         let mut frames = Frames::new(recv);
         // Should this fail, the stream's other half says why.
         let _ = write_message(&mut send, FrameType::Control, &OuterToInner::Hello(VERSION)).await;

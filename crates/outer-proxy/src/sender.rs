@@ -39,7 +39,7 @@ pub(crate) async fn serve(worker: Worker, handshake: Handshake, seat: Seat) {
 /// Serves streams until the connection is lost or is to be closed.
 async fn take_streams(worker: &Worker, connection: &Connection, seat: &Seat) -> End {
     let budget = StreamBudget::new(connection.clone(), &sender_limits(&worker.shared.settings));
-    let conduct = Conduct::new(connection.clone(), worker.shared.clone(), seat.handle());
+    let conduct = Conduct::new(connection.clone(), &worker.shared, seat.handle());
     let mut look = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
     let mut idle_looks = 0;
     loop {
@@ -56,7 +56,9 @@ async fn take_streams(worker: &Worker, connection: &Connection, seat: &Seat) -> 
             },
             _ = look.tick() => {
                 idle_looks = if conduct.was_used() { 0 } else { idle_looks + 1 };
-                if idle_looks > IDLE_LOOKS {
+                // Credit that was given is taken back only with the connection.
+                let hoards = conduct.window().is_grown() && worker.shared.windows.is_scarce();
+                if idle_looks > IDLE_LOOKS || (idle_looks > 0 && hoards) {
                     return End::Idle;
                 }
             }

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use schleuse_transport::carry;
 use schleuse_transport::clock::Clock;
+use schleuse_transport::endpoint::WindowBudget;
 use schleuse_transport::seats::Seats;
 use schleuse_transport::shutdown::Shutdown;
 use schleuse_transport::troubles::Troubles;
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Settings;
 use crate::current::Current;
 use crate::inners::Inners;
+use crate::limits::WINDOW_BUDGET;
 
 /// Everything that an outer proxy can know about one stream: its sender's address, and to which inner proxy it went.
 pub type StreamRecord = carry::StreamRecord<SocketAddr>;
@@ -30,8 +31,8 @@ pub(crate) struct Shared {
     pub(crate) streams: TaskTracker,
     /// For connections of senders.
     pub(crate) seats: Arc<Seats>,
-    /// How many connections have a full window (see [`Conduct`](crate::conduct::Conduct)).
-    pub(crate) full_windows: AtomicUsize,
+    /// For the receive windows of senders' connections.
+    pub(crate) windows: Arc<WindowBudget>,
     /// Links to inner proxies, over all threads.
     pub(crate) links: watch::Sender<usize>,
     pub(crate) current: watch::Sender<Arc<Current>>,
@@ -46,7 +47,7 @@ impl Shared {
             observer,
             streams: TaskTracker::new(),
             seats: Seats::new(settings.limits.connections.get()),
-            full_windows: AtomicUsize::new(0),
+            windows: WindowBudget::new(WINDOW_BUDGET),
             links: watch::Sender::new(0),
             current: watch::Sender::new(Arc::new(current)),
             troubles: Troubles::default(),

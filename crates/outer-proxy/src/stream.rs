@@ -9,7 +9,7 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_transport::carry::{self, NextHop, Visit};
 use schleuse_transport::endpoint::StreamSlot;
 use schleuse_transport::net::RecvStream;
-use schleuse_transport::relay::{Side, Standstill};
+use schleuse_transport::relay::{Room, Side};
 
 use crate::conduct::{AdmittedStream, Conduct};
 use crate::shared::Worker;
@@ -43,8 +43,9 @@ async fn next_hop(
     visit.goes(inner, bytes.len());
     let link = verdict.into_link().ok_or(StreamRefusal::Unavailable)?;
     let admitted = conduct.admit();
-    // Streams that stand still block only the sender's own connection.
+    // Streams that stand still hold up only the sender's own connection, and of answers each has its place on the link.
+    let room = Room { window: Some(conduct.window()), ..Room::unbounded() };
     let awaited = AwaitNextHop::new(clock.now());
-    let far = carry::open(&link, bytes.into(), Standstill::unbounded(), &awaited, clock).await;
+    let far = carry::open(&link, bytes.into(), room, &awaited, clock).await;
     Ok((far.map_err(|_| StreamRefusal::Unavailable)?, admitted))
 }

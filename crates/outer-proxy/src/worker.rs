@@ -23,7 +23,7 @@ pub(crate) fn server_config(settings: &Settings, tls: ServerTls) -> ServerConfig
 
 pub(crate) fn client_config(tls: ClientTls) -> ClientConfig {
     // An inner proxy opens no streams here.
-    endpoint::client_config(tls, &Limits { first_streams: 0, max_streams: 0, ..Limits::LINK })
+    endpoint::client_config(tls, &Limits::ANSWERS)
 }
 
 /// The whole life of one thread.

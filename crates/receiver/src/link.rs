@@ -36,7 +36,7 @@ const MOST_DRAINED: usize = 2;
 const CLOSED: Code = Code::NONE;
 
 /// What inner proxies may send us at a time: enough for the fastest disk, and little memory when the disk is slow.
-const LINK_LIMITS: Limits = Limits { connection_window: 4 * 1024 * 1024, max_streams: 1024, ..Limits::LINK };
+const LINK_LIMITS: Limits = Limits { connection_window: 8 * 1024 * 1024, max_streams: 1024, ..Limits::LINK };
 
 /// Keeps one inner proxy connected until the daemon drains.
 pub(crate) async fn keep(core: Arc<Core>, endpoint: Endpoint, inner: InnerAddress) {

@@ -15,7 +15,7 @@ use schleuse_protocol::wire::refusal::StreamRefusal;
 use crate::clock::Clock;
 use crate::framed::write;
 use crate::net::{Connection, RecvStream, WriteError};
-use crate::relay::{Side, Standstill, relay_unless_full};
+use crate::relay::{Room, Side, relay_within};
 use crate::shutdown::Shutdown;
 
 pub use record::{Observer, StreamRecord, Visit};
@@ -68,7 +68,7 @@ pub async fn header(recv: &mut RecvStream, clock: Clock) -> Result<Header, Strea
 pub struct NextHop {
     far: Side,
     machine: Relay,
-    standstill: Standstill,
+    room: Room,
 }
 
 /// Why there is no stream to the next hop.
@@ -83,7 +83,7 @@ pub enum OpenError {
 }
 
 /// Opens a stream to the next hop and hands on what has come. `awaited` is the same for all connections that are tried for
-/// one stream; `standstill` is shared by all streams that come from the same connection and go to the same peer.
+/// one stream.
 ///
 /// # Errors
 /// The connection is lost, or it gives no stream in time (it is at its limit of streams, or dead and not yet timed out), or
@@ -91,14 +91,14 @@ pub enum OpenError {
 pub async fn open(
     next_hop: &Connection,
     bytes: Bytes,
-    standstill: Standstill,
+    room: Room,
     awaited: &AwaitNextHop,
     clock: Clock,
 ) -> Result<NextHop, OpenError> {
-    if standstill.is_full() {
+    if room.uploads.is_full() {
         return Err(OpenError::Busy);
     }
-    let opened = standstill.unless_full(async {
+    let opened = room.uploads.unless_full(async {
         let mut far = Side::from(next_hop.open_bi().await.map_err(WriteError::from)?);
         write(&mut far.send, bytes).await?;
         Ok(far)
@@ -108,7 +108,7 @@ pub async fn open(
         far = opened => far.unwrap_or(Err(OpenError::Busy))?,
         () = too_late(awaited, clock) => return Err(OpenError::Busy),
     };
-    Ok(NextHop { far, machine: awaited.handle_opened(clock.now()), standstill })
+    Ok(NextHop { far, machine: awaited.handle_opened(clock.now()), room })
 }
 
 async fn too_late(awaited: &AwaitNextHop, clock: Clock) {
@@ -125,7 +125,7 @@ pub async fn join<Held>(
     clock: Clock,
     shutdown: &Shutdown,
 ) -> Carried {
-    let (NextHop { far, mut machine, standstill }, _held) = match next_hop {
+    let (NextHop { far, mut machine, room }, _held) = match next_hop {
         Ok(next_hop) => next_hop,
         Err(refusal) => {
             near.refuse(refusal);
@@ -134,7 +134,7 @@ pub async fn join<Held>(
     };
     let end = {
         // Handed over by value it would be in the task two more times, and the task of each stream is copied and cleared.
-        let relay = pin!(relay_unless_full(near, far, &mut machine, clock, &standstill));
+        let relay = pin!(relay_within(near, far, &mut machine, clock, &room));
         shutdown.unless_stopped(relay).await
     };
     Carried {

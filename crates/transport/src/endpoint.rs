@@ -10,6 +10,7 @@ mod limits;
 mod rate;
 mod socket;
 mod streams;
+mod window;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -28,6 +29,7 @@ pub use limits::Limits;
 pub use rate::{Network, RateLimit, RateLimiter, network};
 pub use socket::{BindError, bind};
 pub use streams::{StreamBudget, StreamSlot};
+pub use window::{ReceiveWindow, WindowBudget};
 
 /// What quinn may hold of connection attempts that the gate has not seen yet. The gate takes them at once, so a few
 /// hundred are a burst; what is beyond is refused statelessly.

@@ -73,6 +73,12 @@ impl Frames {
     }
 }
 
+/// What a control stream says goes before all that is carried: it is never behind data in our own queue.
+pub fn prioritise(control: &SendStream) {
+    // An error means that the stream has ended, which shows with the first write.
+    let _ = control.set_priority(1);
+}
+
 /// Writes bytes (one or several whole frames, as the protocol's encoders make them) without copying them.
 ///
 /// # Errors

@@ -12,15 +12,37 @@
 mod flow;
 mod standstill;
 
+use std::sync::Arc;
+
 use schleuse_protocol::relay::{Direction, Relay, RelayEnd};
 use schleuse_protocol::wire::refusal::StreamRefusal;
 
 use crate::clock::Clock;
+use crate::endpoint::ReceiveWindow;
 use crate::net::{Code, RecvStream, SendStream};
 use flow::{Flow, Shared};
 
 pub use flow::CHUNKS;
 pub use standstill::Standstill;
+
+/// The room that a stream shares with others, in which it may wait.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// For offices that take nothing: shared by the streams of one connection that go to one office.
+    pub uploads: Standstill,
+    /// For senders that take no answers: shared by the streams of one office. Whoever finds no place is given up; new
+    /// streams are not, as the office cannot help it.
+    pub answers: Standstill,
+    /// Of the sender's connection, where that follows what is carried.
+    pub window: Option<Arc<ReceiveWindow>>,
+}
+
+impl Room {
+    /// For a stream whose waiting holds up nobody else.
+    pub fn unbounded() -> Self {
+        Self { uploads: Standstill::unbounded(), answers: Standstill::unbounded(), window: None }
+    }
+}
 
 /// One side of the relay: a bidirectional stream to one peer.
 pub struct Side {
@@ -55,21 +77,14 @@ pub fn refusal_code(refusal: StreamRefusal) -> Code {
 /// Joins two streams until both directions have ended and what was sent has been acknowledged; keeps `machine` told.
 /// Afterwards [`Relay::total`] says what was carried, also when the future was dropped.
 pub async fn relay(sender: Side, office: Side, machine: &mut Relay, clock: Clock) -> RelayEnd {
-    relay_unless_full(sender, office, machine, clock, &Standstill::unbounded()).await
+    relay_within(sender, office, machine, clock, &Room::unbounded()).await
 }
 
-/// [`relay`], which fails when the office stands still and others of `standstill` do so already.
-pub async fn relay_unless_full(
-    sender: Side,
-    office: Side,
-    machine: &mut Relay,
-    clock: Clock,
-    standstill: &Standstill,
-) -> RelayEnd {
+/// [`relay`], which fails when a side stands still and there is no room for that.
+pub async fn relay_within(sender: Side, office: Side, machine: &mut Relay, clock: Clock, room: &Room) -> RelayEnd {
     let shared = Shared::new(machine, clock);
-    let answers = Standstill::unbounded();
-    let up = Flow::new(&shared, Direction::ToOffice, standstill);
-    let down = Flow::new(&shared, Direction::ToSender, &answers);
+    let up = Flow::new(&shared, Direction::ToOffice, &room.uploads).from_window(room.window.as_deref());
+    let down = Flow::new(&shared, Direction::ToSender, &room.answers);
     tokio::select! {
         biased;
         _ = async { tokio::try_join!(up.run(sender.recv, office.send), down.run(office.recv, sender.send)) } => {}

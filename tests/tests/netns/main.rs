@@ -5,6 +5,7 @@
 
 mod addresses;
 mod frozen;
+mod long;
 mod nat;
 mod path;
 mod upload;

@@ -1,5 +1,8 @@
 //! What becomes of a stream that an outer proxy brings.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use schleuse_inner_proxy::Ending;
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
 use schleuse_protocol::wire::hop::OfficeToInner;
@@ -164,7 +167,7 @@ async fn an_office_that_takes_nothing_does_not_block_the_others() {
     let mut bonn = Office::link(&network.members.pki, "ga-bonn", network.address()).await;
     let (stuck, good) = (network.office.headers(17).await, bonn.header().await);
     // Each wants to send more than both hops hold of one stream, and together they fill the link's window.
-    let content = vec![0x5a; 1024 * 1024];
+    let content = Arc::new(vec![0x5a; 3 * 1024 * 1024]);
     let mut running = Vec::new();
     for number in 0..STREAMS {
         running.push((network.outer.stream(&stuck[number % 16], b"").await, network.office.stream().await));
@@ -189,5 +192,43 @@ async fn an_office_that_takes_nothing_does_not_block_the_others() {
         bytes
     };
     let (_sent, received) = soon(async { tokio::join!(sent, received) }).await;
-    assert!(received == content);
+    assert!(received == *content);
+}
+
+#[tokio::test]
+async fn an_office_that_takes_a_few_bytes_now_and_then_does_not_hold_up_the_others() {
+    const STREAMS: usize = 80;
+    let mut network = Network::new().await;
+    let mut bonn = Office::link(&network.members.pki, "ga-bonn", network.address()).await;
+    let (stuck, good) = (network.office.headers(21).await, bonn.header().await);
+    let content = Arc::new(vec![0x5a; 3 * 1024 * 1024]);
+    let (mut running, mut open) = (Vec::new(), Vec::new());
+    for number in 0..STREAMS {
+        running.push((network.outer.stream(&stuck[number % 20], b"").await, network.office.stream().await));
+    }
+    for ((mut send, recv), (_, reply, mut carried)) in running {
+        let content = content.clone();
+        tokio::spawn(async move { send.write_all(&content).await });
+        tokio::spawn(async move {
+            let mut few = [0; 64];
+            while carried.read_exact(&mut few).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        });
+        open.push((recv, reply));
+    }
+    let sent = network.outer.stream(&good, &content);
+    let received = async {
+        let (_, _reply, mut carried) = bonn.stream().await;
+        let mut bytes = vec![0; content.len()];
+        carried.read_exact(&mut bytes).await.unwrap();
+        bytes
+    };
+    let (_sent, received) = soon(async { tokio::join!(sent, received) }).await;
+    assert!(received == *content);
+    for _ in 0..STREAMS - 16 {
+        let record = network.record().await;
+        assert_eq!((record.to, record.ending), (Some(id("ga-koeln")), Ending::Broken));
+    }
+    assert_eq!(network.outer.refused(&stuck[20]).await, StreamRefusal::Unavailable, "no more for this office now");
 }

@@ -9,3 +9,4 @@ mod pki;
 mod process;
 mod support;
 mod whole;
+mod windows;

@@ -58,6 +58,7 @@ async fn greet(core: &Arc<Core>, connection: Connection, inner: &InnerAddress) -
         return Err(DialError::WrongKey);
     };
     let (mut send, recv) = connection.open_bi().await?;
+    framed::prioritise(&send);
     let hello = OfficeToInner::Hello { version: VERSION, store: core.store.id(), run: core.run };
     framed::write_message(&mut send, FrameType::Control, &hello).await?;
     Ok(Link { core: Arc::clone(core), inner: inner.id, key, connection, send, frames: Frames::new(recv) })

@@ -12,10 +12,11 @@ use quinn::{AckFrequencyConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig
 /// streams whose slots are allocated at once (see docs/architecture.md for what that costs).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that the peer may send on one stream before we read. Bounds what a stalled relay holds.
+    /// Bytes that the peer may send on one stream before we read. Bounds what a stalled relay holds, and with the round trip
+    /// what one stream can carry in a second. quinn has one number for all streams of a connection, and no later one.
     pub stream_window: u32,
     /// The same over all streams of the connection. One stalled stream pins up to `stream_window` of it, so this many
-    /// windows of stalled streams block the connection.
+    /// windows of stalled streams block the connection. Where it is to grow: [`ReceiveWindow`](super::ReceiveWindow).
     pub connection_window: u32,
     /// Bytes of ours that may wait for an acknowledgement, over all streams.
     pub send_window: u32,
@@ -43,15 +44,19 @@ const INITIAL_DATAGRAMS: u64 = 10;
 /// What an Ethernet frame takes, with room for tunnels.
 const USUAL_DATAGRAM: u16 = 1_452;
 
+/// Bytes of answers that nobody has taken yet, of one stream: some thirty replies, or four control messages.
+const ANSWER_WINDOW: u32 = 16 * KIB;
+
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
 impl Limits {
     /// An outer proxy's side of a sender's connection: strangers, many of them.
     pub const PUBLIC: Self = Self {
-        stream_window: 256 * KIB,
+        stream_window: MIB,
         connection_window: MIB,
-        send_window: MIB,
+        // Answers are small, and whoever acknowledges nothing keeps them here.
+        send_window: 128 * KIB,
         first_streams: 4,
         max_streams: 64,
         idle_timeout: Duration::from_secs(30),
@@ -60,19 +65,36 @@ impl Limits {
     };
 
     /// A sender's side: opens streams, accepts none, and stays connected while an office is busy storing.
-    pub const SENDER: Self =
-        Self { first_streams: 0, max_streams: 0, keep_alive: Some(Duration::from_secs(8)), ..Self::PUBLIC };
+    pub const SENDER: Self = Self {
+        stream_window: 256 * KIB,
+        // As much as a long and fast path needs. What is really kept is bounded by what the proxy allows us to send.
+        send_window: 8 * MIB,
+        first_streams: 0,
+        max_streams: 0,
+        keep_alive: Some(Duration::from_secs(8)),
+        ..Self::PUBLIC
+    };
 
     /// Both sides of a link between members: few connections, known peers, many streams of strangers inside.
     pub const LINK: Self = Self {
-        stream_window: 256 * KIB,
+        stream_window: MIB,
         connection_window: 16 * MIB,
-        send_window: 4 * MIB,
+        send_window: 8 * MIB,
         first_streams: 8,
         max_streams: 4096,
         idle_timeout: Duration::from_secs(15),
         keep_alive: Some(Duration::from_secs(4)),
         datagram: LARGEST_DATAGRAM,
+    };
+
+    /// A link on which only answers come back: small ones, and of so many streams at a time that even if nobody takes any of
+    /// them, each has its place: no stream waits for another's reader.
+    pub const ANSWERS: Self = Self {
+        stream_window: ANSWER_WINDOW,
+        connection_window: (Self::LINK.max_streams + 1) * ANSWER_WINDOW,
+        first_streams: 0,
+        max_streams: 0,
+        ..Self::LINK
     };
 
     pub(super) fn transport(&self) -> TransportConfig {

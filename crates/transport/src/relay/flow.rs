@@ -1,7 +1,10 @@
 //! One direction of a relay.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Standstill, refusal_code};
 use crate::clock::Clock;
+use crate::endpoint::ReceiveWindow;
 use crate::net::{Code, ReadError, RecvStream, SendStream, WriteError, Written};
 
 /// Most chunks that are between the two streams at any time.
@@ -66,6 +70,8 @@ pub(super) struct Flow<'a> {
     shared: &'a Shared<'a>,
     direction: Direction,
     standstill: &'a Standstill,
+    /// Of the connection that the source belongs to.
+    window: Option<&'a ReceiveWindow>,
 }
 
 /// How a direction ended.
@@ -83,7 +89,12 @@ pub(super) struct Aborted;
 
 impl<'a> Flow<'a> {
     pub(super) fn new(shared: &'a Shared<'a>, direction: Direction, standstill: &'a Standstill) -> Self {
-        Self { shared, direction, standstill }
+        Self { shared, direction, standstill, window: None }
+    }
+
+    /// What is carried counts for this window.
+    pub(super) fn from_window(self, window: Option<&'a ReceiveWindow>) -> Self {
+        Self { window, ..self }
     }
 
     /// Moves bytes until the direction has ended, and tells both peers and the machine how.
@@ -126,7 +137,7 @@ impl<'a> Flow<'a> {
                     Err(ReadError::Reset(code)) => return End::Broken(Some(code)),
                     Err(_) => return End::Broken(None),
                 },
-                _ = probe.tick() => write(&mut ends.sink, &mut []).await.map(|_| ()),
+                _ = probe.tick() => probed(&mut ends.sink).await,
             };
             if let Err(end) = handed_on {
                 return end;
@@ -136,10 +147,23 @@ impl<'a> Flow<'a> {
 
     /// Writes all chunks. Nothing is read meanwhile, so a reset of the source is noticed with the next progress, or else
     /// by the machine's timer. (quinn's `received_reset` would leave a waker behind when the stream then ends properly.)
-    async fn hand_on(&self, sink: &mut SendStream, mut chunks: &mut [Bytes]) -> Result<(), End> {
+    async fn hand_on(&self, sink: &mut SendStream, chunks: &mut [Bytes]) -> Result<(), End> {
+        let handed_on = self.standstill.unless_full(self.write_all(sink, chunks));
+        let handed_on = match self.window {
+            Some(window) => window.while_waiting(handed_on).await,
+            None => handed_on.await,
+        };
+        handed_on.unwrap_or(Err(End::Broken(None)))
+    }
+
+    async fn write_all(&self, sink: &mut SendStream, mut chunks: &mut [Bytes]) -> Result<(), End> {
         while !chunks.is_empty() {
-            let written = self.standstill.unless_full(write(sink, chunks)).await.unwrap_or(Err(End::Broken(None)))?;
-            self.shared.machine().handle_bytes(self.direction, written.bytes, self.shared.clock.now());
+            let written = write(sink, chunks).await?;
+            let now = self.shared.clock.now();
+            self.shared.machine().handle_bytes(self.direction, written.bytes, now);
+            if let Some(window) = self.window {
+                window.handle_read(written.bytes, now.millis);
+            }
             chunks = &mut chunks[written.chunks..];
         }
         Ok(())
@@ -152,6 +176,16 @@ fn outside(code: Code) -> Code {
     match code.into_inner() {
         STOP_ENOUGH => code,
         other => refusal_code(StreamRefusal::from_code(other)),
+    }
+}
+
+/// Whether the sink still wants anything. It is asked and not waited for: a sink without room has none for this either, and
+/// meanwhile the source may have something to say.
+async fn probed(sink: &mut SendStream) -> Result<(), End> {
+    let mut asked = pin!(write(sink, &mut []));
+    match poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx))).await {
+        Poll::Ready(Err(end)) => Err(end),
+        Poll::Ready(Ok(_)) | Poll::Pending => Ok(()),
     }
 }
 

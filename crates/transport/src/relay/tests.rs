@@ -19,6 +19,7 @@ struct Path {
     /// Ends with what the machine says.
     relay: JoinHandle<(RelayEnd, u64, u64)>,
     office_connection: Connection,
+    to_office: Connection,
     /// Kept open, so that nothing but the relay ends the streams.
     _open: (Vec<Endpoint>, [Connection; 4]),
 }
@@ -30,10 +31,15 @@ impl Path {
 
     /// A path on which nothing has moved for a while when the relay begins.
     async fn idle_for(idle: Duration) -> Self {
+        Self::in_room(idle, Room::unbounded(), Limits::LINK).await
+    }
+
+    /// The same, where it may stand still only as `room` says, and the office takes only so much at a time.
+    async fn in_room(idle: Duration, room: Room, office_limits: Limits) -> Self {
         let clock = Clock { start: Instant::now().checked_sub(IDLE_TIMEOUT).unwrap() };
         let ca = Ca::new("net");
         let outer = ca.listener("outer-1", &Peers::Anonymous, &Limits::PUBLIC);
-        let office = ca.listener("office-1", &Peers::Members(ca.roots()), &Limits::LINK);
+        let office = ca.listener("office-1", &Peers::Members(ca.roots()), &office_limits);
         let (sender, inner) = (dialler(ca.sender()), dialler(ca.link("inner-1", &Limits::LINK)));
         let (from_sender, at_outer) = connect(&sender, &outer, "outer-1").await;
         let (to_office, at_office) = connect(&inner, &office, "office-1").await;
@@ -52,11 +58,11 @@ impl Path {
         let idle = u64::try_from(idle.as_millis()).unwrap();
         let relay = tokio::spawn(async move {
             let mut machine = Relay::new(Now { millis: Millis(clock.millis().0 - idle), ..clock.now() });
-            let end = relay(near, far, &mut machine, clock).await;
+            let end = relay_within(near, far, &mut machine, clock, &room).await;
             (end, machine.total(Direction::ToOffice), machine.total(Direction::ToSender))
         });
-        let open = (vec![outer, office, sender, inner], [from_sender, at_outer, to_office, at_office.clone()]);
-        Self { sender: sender_side, office: office_side, relay, office_connection: at_office, _open: open }
+        let open = (vec![outer, office, sender, inner], [from_sender, at_outer, to_office.clone(), at_office.clone()]);
+        Self { sender: sender_side, office: office_side, relay, office_connection: at_office, to_office, _open: open }
     }
 }
 
@@ -170,8 +176,9 @@ async fn a_stalled_receiver_bounds_what_is_read_and_nothing_is_lost() {
         }
     })
     .await;
-    // Where bytes can be: the office's window, the relay's chunks and its window, the sender's own send buffer.
-    let bound = 2 * Limits::LINK.stream_window as usize + CHUNKS * 1500 + Limits::SENDER.send_window as usize;
+    // Where bytes can be: the office's window, the relay's chunks and its window.
+    let windows = Limits::LINK.stream_window + Limits::PUBLIC.stream_window;
+    let bound = windows as usize + CHUNKS * 1500;
     assert!(accepted <= bound, "{accepted} bytes were taken from the sender, {bound} can be on the way");
 
     let rest = async {
@@ -217,4 +224,54 @@ async fn a_dropped_relay_does_not_look_like_a_proper_end() {
     assert_eq!(soon(office.recv.read(&mut [0])).await, Err(ReadError::Reset(unavailable())));
     assert_eq!(soon(sender.recv.read(&mut [0])).await, Err(ReadError::Reset(unavailable())));
     assert_eq!(soon(sender.send.stopped()).await, Ok(Some(unavailable())));
+}
+
+/// No place to stand still.
+fn no_place() -> Standstill {
+    Standstill::of(0)
+}
+
+#[tokio::test]
+async fn an_office_that_takes_a_few_bytes_now_and_then_stands_still() {
+    let room = Room { uploads: no_place(), ..Room::unbounded() };
+    let Path { mut sender, mut office, mut relay, _open, .. } =
+        Path::in_room(Duration::ZERO, room, Limits { stream_window: 64, ..Limits::LINK }).await;
+    let dripping = async {
+        loop {
+            soon(office.recv.read_exact(&mut [0; 64])).await.ok()?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let content = pattern(100_000);
+    tokio::select! {
+        end = soon(&mut relay) => assert_eq!(end.unwrap().0, RelayEnd::Failed),
+        _ = sender.send.write_all(&content) => { assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed) }
+        None::<()> = dripping => {}
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_takes_no_answers_stands_still() {
+    let room = Room { answers: no_place(), ..Room::unbounded() };
+    let Path { sender, mut office, relay, _open, .. } = Path::in_room(Duration::ZERO, room, Limits::LINK).await;
+    let answering = tokio::spawn(async move { office.send.write_all(&pattern(8_000_000)).await });
+    assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed);
+    assert_eq!(soon(answering).await.unwrap(), Err(WriteError::Stopped(unavailable())));
+    drop(sender);
+}
+
+#[tokio::test]
+async fn a_silent_source_is_heard_while_its_sink_has_no_room_even_for_a_question() {
+    const ROOM: u32 = 100_000;
+    let limits = Limits { connection_window: ROOM, ..Limits::LINK };
+    let Path { mut sender, relay, to_office, _open, .. } =
+        Path::in_room(Duration::ZERO, Room::unbounded(), limits).await;
+    // Another stream fills the window that both share.
+    let (mut other, _recv) = soon(to_office.open_bi()).await.unwrap();
+    let full = tokio::time::timeout(Duration::from_millis(500), other.write_all(&pattern(2 * ROOM as usize))).await;
+    assert!(full.is_err());
+    // Long enough for the relay to have asked whether the office wants anything.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    sender.send.reset(unavailable()).unwrap();
+    assert_eq!(soon(relay).await.unwrap().0, RelayEnd::Failed);
 }
