@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::keys::Vault;
-use crate::link::Leases;
+use crate::leases::Leases;
 use crate::members::Members;
 use crate::room::Room;
 use crate::routes::Routes;

@@ -20,6 +20,7 @@ mod receiver;
 
 pub mod config;
 mod keys;
+mod leases;
 mod link;
 mod members;
 pub mod mint;

@@ -5,7 +5,6 @@
 mod control;
 mod dial;
 mod intake;
-mod lease;
 mod stream;
 mod writes;
 
@@ -18,7 +17,6 @@ use schleuse_transport::endpoint::Limits;
 use schleuse_transport::net::{Code, Connection, Endpoint};
 
 pub(crate) use dial::{client_config, dialler};
-pub(crate) use lease::Leases;
 
 use crate::config::InnerAddress;
 use crate::core::Core;

@@ -43,11 +43,11 @@ use schleuse_protocol::wire::token::{RouteNonce, StoreId};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-pub use command::{Command, Outcome};
+pub use command::{Answer, Answers, Command, Outcome};
 pub use error::{Refused, StoreError};
 pub use ids::parse_ticket_id;
 pub use model::*;
-pub use writer::{Answer, Answers, Company};
+pub use writer::Company;
 
 use engine::Engine;
 use post::Post;

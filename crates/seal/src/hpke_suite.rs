@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::label::Label;
 use crate::secret::{ReplySecret, StorageKey};
-use crate::ticket::ticket_hash;
+use crate::ticket_hash::ticket_hash;
 
 /// KEM of suite 1.
 pub(crate) type SuiteOne = X25519HkdfSha256;

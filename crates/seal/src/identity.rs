@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::keys::{SigningKey, verify};
 use crate::label::Label;
-use crate::ticket::ticket_hash;
+use crate::ticket_hash::ticket_hash;
 
 /// What a signature over a content is bound to, besides kind and content.
 #[derive(Clone, Copy)]

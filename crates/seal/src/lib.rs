@@ -43,6 +43,7 @@ pub mod sender;
 mod shape;
 pub mod stored;
 pub mod ticket;
+mod ticket_hash;
 
 pub use identity::verify_attestation;
 pub use keys::{SigningKey, verify};
@@ -57,4 +58,5 @@ pub use saved::RestoreError;
 pub use secret::StorageKey;
 pub use sender::{SealError, Sender};
 pub use stored::SegmentOpener;
-pub use ticket::{OneTimeSecret, TicketError, VerifiedTicket, sign_ticket, ticket_hash, verify_ticket};
+pub use ticket::{OneTimeSecret, TicketError, VerifiedTicket, sign_ticket, verify_ticket};
+pub use ticket_hash::ticket_hash;

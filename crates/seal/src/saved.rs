@@ -31,7 +31,8 @@ use crate::secret::{ReplySecret, StorageKey};
 use crate::segment::SegmentCipher;
 use crate::sender::{Finished, Sender};
 use crate::shape::Shape;
-use crate::ticket::{VerifiedTicket, ticket_hash};
+use crate::ticket::VerifiedTicket;
+use crate::ticket_hash::ticket_hash;
 
 const MAGIC: &[u8; 8] = b"schl-att";
 const FORMAT: u8 = 1;

@@ -5,7 +5,6 @@ use hpke::{Deserializable, Serializable};
 use rand::CryptoRng;
 use schleuse_protocol::wire::Wire;
 use schleuse_protocol::wire::ticket::{OneTimeKey, Suite, Ticket, TicketBody};
-use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::hpke_suite::{SuiteOne, SuiteTwo};
@@ -71,11 +70,6 @@ fn public_bytes<K: Kem, const N: usize>(private: &K::PrivateKey) -> [u8; N] {
 pub fn sign_ticket(body: TicketBody, key: &SigningKey) -> Ticket {
     let signature = key.sign(Label::Ticket, &[&Zeroizing::new(body.to_wire())]);
     Ticket::assemble(body, &signature)
-}
-
-/// SHA-256 of the whole ticket: binds a connection and a sender's signature to it.
-pub fn ticket_hash(ticket: &Ticket) -> [u8; 32] {
-    Sha256::digest(ticket.as_bytes()).into()
 }
 
 /// A ticket whose signature by its office was verified: the only kind to which anything is sealed.

@@ -19,10 +19,10 @@ use schleuse_seal::Office;
 use schleuse_transport::net::{Code, RecvStream, SendStream};
 use schleuse_transport::relay::refusal_code;
 
-use super::lease::Lease;
 use super::writes::{Answered, Kind, Writes};
 use crate::core::Core;
 use crate::crash;
+use crate::leases::Lease;
 use crate::policy::StreamPolicy;
 use crate::room::{HalfOpen, InnerRoom, SendPermit};
 use crate::store::{Attempt, Command, Company, Completion, NewSegment, NewUpload, Outcome, Refused, StoreError};

@@ -6,12 +6,11 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::LIVE;
-use super::command::{Command, Outcome};
+use super::command::{Answers, Command, Outcome};
 use super::error::{Refused, StoreError, is_damage};
 use super::ids::UploadId;
 use super::model::{NewTicket, Summary};
 use super::read::signed;
-use super::writer::Answers;
 
 mod removal;
 mod upload;

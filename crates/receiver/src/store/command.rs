@@ -5,9 +5,15 @@ use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
 use schleuse_protocol::wire::token::RouteNonce;
+use tokio::sync::oneshot;
 
 use super::error::StoreError;
 use super::model::{Completion, NewSegment, NewTicket, NewUpload, Summary};
+
+/// What became of each command of a job, in their order.
+pub type Answers = Vec<Result<Outcome, StoreError>>;
+/// The answer to a queued job.
+pub type Answer = oneshot::Receiver<Answers>;
 
 /// One change. Every command may be sent twice: the second time changes nothing and answers the same.
 #[derive(Clone, Debug)]

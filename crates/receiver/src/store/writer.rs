@@ -12,10 +12,10 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::apply::{Session, apply};
-use super::command::Outcome;
+use super::command::Answers;
 use super::engine::Engine;
 use super::error::{StoreError, describe};
 use super::post::{Delivery, Post};
@@ -32,11 +32,6 @@ type Batches = mpsc::UnboundedReceiver<Vec<Job>>;
 /// Most batches of one transaction. A job that waits for no company is a batch by itself; what a round holds in memory
 /// is bounded by the queue.
 const MAX_ROUND: usize = 256;
-
-/// What became of each command of a job, in their order.
-pub type Answers = Vec<Result<Outcome, StoreError>>;
-/// The answer to a queued job.
-pub type Answer = oneshot::Receiver<Answers>;
 
 /// Starts the thread. It stops, and closes its connection, when every handle is dropped.
 pub(super) fn start(

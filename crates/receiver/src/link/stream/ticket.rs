@@ -8,7 +8,7 @@ use schleuse_seal::TicketKeys;
 
 use super::Stream;
 use crate::crash;
-use crate::link::lease::Claimed;
+use crate::leases::Claimed;
 use crate::policy::TicketRule;
 use crate::store::{Attempt, Progress, StoreError};
 

@@ -7,12 +7,11 @@ use schleuse_protocol::wire::ticket::TicketId;
 
 use super::{Applied, ApplyError, Session, change};
 use crate::store::LIVE;
-use crate::store::command::{Command, Outcome};
+use crate::store::command::{Answers, Command, Outcome};
 use crate::store::error::{Refused, StoreError};
 use crate::store::ids::{MAX_SEGMENTS, UploadId, receipt, unsigned};
 use crate::store::model::{Attempt, Completion, NewSegment, NewUpload};
 use crate::store::read::{next_position, signed};
-use crate::store::writer::Answers;
 
 /// A row of `submission`, as far as the commands look at it.
 pub(super) struct Current {

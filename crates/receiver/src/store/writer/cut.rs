@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::Answers;
+use crate::store::command::Answers;
 use crate::store::engine;
 use crate::store::error::describe;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::{Answer, Answers};
 use crate::store::command::Command;
+use crate::store::command::{Answer, Answers};
 use crate::store::error::StoreError;
 
 /// Most memory that queued commands hold, in KiB. Whoever wants to queue more waits: that is the back-pressure.
