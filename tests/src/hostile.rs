@@ -138,6 +138,7 @@ struct Shared {
     used: Mutex<Vec<RouteNonce>>,
     draining: Notify,
     every_link: Mutex<Vec<Connection>>,
+    links: AtomicU32,
 }
 
 impl HostileInner {
@@ -163,6 +164,7 @@ impl HostileInner {
             used: Mutex::default(),
             draining: Notify::new(),
             every_link: Mutex::default(),
+            links: AtomicU32::new(0),
         });
         tokio::spawn(accept(shared.clone()));
         Self { shared }
@@ -195,11 +197,17 @@ impl HostileInner {
         all.len()
     }
 
-    /// Opens streams to an office and says nothing on them, as many as it grants, until it grants no more for a while.
-    pub async fn keep_silent(&self, office: MemberId) -> Vec<(SendStream, RecvStream)> {
+    /// How many connections offices have made so far.
+    pub fn links(&self) -> u32 {
+        self.shared.links.load(Ordering::Relaxed)
+    }
+
+    /// Opens so many streams to an office and says nothing on them; fewer if it grants no more for a while.
+    pub async fn keep_silent(&self, office: MemberId, how_many: usize) -> Vec<(SendStream, RecvStream)> {
         let connection = lock(&self.shared.offices).get(&office).cloned().expect("the office is connected");
         let mut silent = Vec::new();
-        while let Ok(Ok((mut send, recv))) = tokio::time::timeout(QUIET, connection.open_bi()).await {
+        while silent.len() < how_many {
+            let Ok(Ok((mut send, recv))) = tokio::time::timeout(QUIET, connection.open_bi()).await else { break };
             // A stream exists for the office once something of it has arrived: the first byte of a frame.
             let _ = send.write_all(&[FrameType::Incoming as u8]).await;
             silent.push((send, recv));
@@ -284,6 +292,7 @@ async fn serve_office(
     write_message(&mut send, FrameType::Control, &key).await.ok()?;
     lock(&shared.offices).insert(id, connection.clone());
     lock(&shared.every_link).push(connection);
+    shared.links.fetch_add(1, Ordering::Relaxed);
     loop {
         let frame = tokio::select! {
             frame = frames.next(&[FrameType::Control]) => frame.ok()??,

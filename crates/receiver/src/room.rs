@@ -142,8 +142,8 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn fill<T>(mut take: impl FnMut() -> Option<T>) -> Vec<T> {
-        std::iter::from_fn(|| take()).take(10_000).collect()
+    fn fill<T>(take: impl FnMut() -> Option<T>) -> Vec<T> {
+        std::iter::from_fn(take).take(10_000).collect()
     }
 
     #[test]

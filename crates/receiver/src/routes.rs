@@ -104,21 +104,17 @@ impl Routes {
         self.lock().links.entry(inner).or_default().trouble = Some(trouble);
     }
 
-    /// The connection of this generation has said with which key its inner proxy mints tokens.
-    pub(crate) fn key(&self, inner: MemberId, generation: u64, key: TokenKeyId) {
+    /// The connection of this generation has said with which key its inner proxy mints tokens. Returns whether that was
+    /// another one before, so that open tickets have lost a way.
+    pub(crate) fn key(&self, inner: MemberId, generation: u64, key: TokenKeyId) -> bool {
         let lost = match self.current(inner, generation) {
             Some(mut state) => state.pool.handle_key(&inner, key),
-            None => return,
+            None => return false,
         };
-        if lost > 0 {
-            tracing::warn!(
-                %inner, tokens = lost,
-                "this inner proxy mints with another secret than before: its tokens in stock were thrown away, and open \
-                 tickets have no way over it any more"
-            );
-        }
+        let is_another = lost > 0 && self.complain(inner, Complaint::AnotherKey);
         self.refill();
         self.changed.send_replace(());
+        is_another
     }
 
     /// Tokens came over the connection of this generation; `used` are those of their nonces that are in tickets.
@@ -173,13 +169,15 @@ impl Routes {
         }
     }
 
-    /// Names an inner proxy that does something which an honest one does not: in the log, once a while, and in the status.
-    pub(crate) fn complain(&self, inner: MemberId, complaint: Complaint) {
+    /// Names an inner proxy that does something which an honest one does not: in the log, once a while, and in the status. Returns
+    /// whether it is in the log now.
+    pub(crate) fn complain(&self, inner: MemberId, complaint: Complaint) -> bool {
         let now = self.clock.millis();
         let is_new = self.lock().links.entry(inner).or_default().complaints.add(complaint, now);
         if is_new {
             tracing::warn!(%inner, "{complaint}");
         }
+        is_new
     }
 
     /// Whether another receiver works on a copy of this store, as far as somebody has noticed in the last minutes.

@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rusqlite::Connection;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
@@ -189,6 +190,11 @@ impl Store {
     /// Which of these nonces are in tickets that live.
     pub async fn nonces_in_tickets(&self, nonces: Vec<RouteNonce>) -> Result<HashSet<RouteNonce>, StoreError> {
         self.read(move |connection| read::nonces_in_tickets(connection, &nonces)).await
+    }
+
+    /// How many tickets wait for a submission that can come over this inner proxy only.
+    pub async fn tickets_only_over(&self, inner: MemberId) -> Result<u64, StoreError> {
+        self.read(move |connection| read::tickets_only_over(connection, inner)).await
     }
 
     /// How far a ticket is.

@@ -66,7 +66,7 @@ texts! {
     Links = "Verbindungen zu inneren Proxys", "Links to inner proxies";
     Up = "verbunden, {0} Wegmarken", "connected, {0} route tokens";
     Down = "nicht verbunden: {0}", "not connected: {0}";
-    Complaint = "Auffällig: {0}", "Suspicious: {0}";
+    Complaint = "Achtung: {0}", "Attention: {0}";
     Connecting = "wird aufgebaut", "connecting";
     Submissions = "Einsendungen im Eingang: {0}, unterwegs: {1}", "Submissions in the inbox: {0}, under way: {1}";
     OpenTickets = "Offene Tickets: {0}", "Open tickets: {0}";

@@ -16,18 +16,25 @@ fn after_a_change_of_the_cluster_secret_every_new_ticket_works() {
     let network = Network::of(1, 1, 1, 1).start();
     let (office, inner) = (network.office(0), network.inner(0));
     network.send(0, &office.mint(&[]), "before").unwrap();
+    let _stranded = [office.mint(&[]), office.mint(&[])];
     inner.daemon.kill();
     let secret = inner.member.file(MemberKeys::CLUSTER_SECRET_FILE);
     fs::write(&secret, data_encoding::HEXLOWER.encode(&rand::random::<[u8; 32]>())).unwrap();
     inner.daemon.start();
-    until_true("the office has linked again", SOON, || {
-        inner.daemon.log_of_this_life().contains("an office has linked")
+    // Until then an outer proxy refuses what was minted with a secret that it does not know.
+    until_true("everybody has linked again", SOON, || {
+        let log = inner.daemon.log_of_this_life();
+        log.contains("an office has linked") && log.matches("an outer proxy has linked").count() >= 2
     });
     office.wait_ready(1);
     for _ in 0..14 {
         network.send(0, &office.mint(&[]), "after").unwrap();
     }
-    assert!(office.daemon().log().contains("another secret than before"), "{}", office.daemon().log());
+    let log = office.daemon().log();
+    assert!(log.contains("another secret than before"), "{log}");
+    let stranded = log.lines().find(|line| line.contains("have no way any more, because")).unwrap_or_default();
+    assert!(stranded.contains("tickets=2"), "{stranded}");
+    assert!(office.complaints("inner-1").contains("another secret than before"));
     assert_eq!(office.inbox().len(), 15);
 }
 

@@ -156,7 +156,9 @@ impl Link {
             }
             InnerToOffice::TokenKey(key) => {
                 talk.has_key = true;
-                routes.key(self.inner, talk.generation, key);
+                if routes.key(self.inner, talk.generation, key) {
+                    self.count_stranded().await;
+                }
             }
             InnerToOffice::Contested { run } => return self.contest(run).await,
         }
@@ -171,6 +173,18 @@ impl Link {
         match self.core.routes.tokens(self.inner, talk.generation, not_after, tokens, &used) {
             Err(fault @ TokenFault::Unasked) => Some(End::Protocol(fault.to_string())),
             Ok(()) | Err(_) => None,
+        }
+    }
+
+    /// Says how many tickets in people's hands are worth nothing now, because no other inner proxy was there when they were
+    /// minted.
+    async fn count_stranded(&self) {
+        match self.core.store.tickets_only_over(self.inner).await {
+            Ok(0) | Err(_) => {}
+            Ok(tickets) => tracing::error!(
+                inner = %self.inner, tickets,
+                "open tickets have no way any more, because their only route was over this inner proxy: mint new ones"
+            ),
         }
     }
 

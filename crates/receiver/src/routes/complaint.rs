@@ -35,6 +35,12 @@ pub(crate) enum Complaint {
     /// It says what is not its turn to say, or too much.
     #[error("it broke the protocol: the link was closed")]
     Protocol,
+    /// Tokens of an earlier secret lead nowhere.
+    #[error(
+        "it mints with another secret than before: its tokens in stock were thrown away, and open tickets have no way over \
+         it any more"
+    )]
+    AnotherKey,
     /// Another receiver claims the same store.
     #[error(
         "another receiver has linked there that works on a copy of this database (a cloned machine, a restored backup \

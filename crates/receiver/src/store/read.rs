@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use schleuse_protocol::time::UnixSeconds;
+use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::proof::Attestation;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::ticket::TicketId;
@@ -199,6 +200,16 @@ pub(super) fn unread(connection: &Connection, limit: u32) -> Found<Vec<Unread>> 
 pub(super) fn meta(connection: &Connection, name: &str) -> Found<Option<Vec<u8>>> {
     let mut query = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
     Ok(query.query_row([name], |row| row.get(0)).optional()?)
+}
+
+/// Tickets that wait for their submission and whose only route is over this inner proxy. Reads every live ticket's row: not
+/// for every day.
+pub(super) fn tickets_only_over(connection: &Connection, inner: MemberId) -> Found<u64> {
+    let mut query = connection.prepare_cached(
+        "SELECT COUNT(*) FROM ticket t WHERE t.state = ?1 AND length(t.routes) = 32 AND substr(t.routes, 17) = ?2 \
+         AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.ticket = t.number AND s.stored_at IS NOT NULL)",
+    )?;
+    Ok(query.query_row((LIVE, inner.as_bytes()), |row| unsigned(row, 0))?)
 }
 
 /// The layout that gave every store its name is the oldest that is read.
