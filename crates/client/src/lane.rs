@@ -43,6 +43,8 @@ pub(crate) struct Lane {
     answered: Option<Instant>,
     /// When something moved last, in either direction.
     moved: Instant,
+    /// What [`has_moved`](Self::has_moved) saw of the connection last.
+    signs: u64,
     /// Segments that the office has durably, as it said over this stream.
     stored: u32,
     /// Content that was handed over, in segments; the final counts as one.
@@ -103,6 +105,7 @@ impl Lane {
         let open = Open { version: VERSION, inner: on.inner, token: on.token };
         let now = Instant::now();
         let Opened { link, place, send, recv } = opened;
+        let signs = link.connection().signs_of_life();
         Self {
             machine: SenderStream::new(channel, open, start, clock.now()),
             up: Up::new(send),
@@ -115,6 +118,7 @@ impl Lane {
             asked: now,
             answered: None,
             moved: now,
+            signs,
             stored: 0,
             provided: 0,
             hungry: None,
@@ -150,6 +154,17 @@ impl Lane {
     /// When the office was heard last, or the stream began.
     pub(crate) fn heard(&self) -> Instant {
         self.answered.unwrap_or(self.asked)
+    }
+
+    /// Whether anything came over the connection since this was last asked. The transport takes much more than a slow line
+    /// carries at once: while the proxy acknowledges, what it took is still on its way, and the office cannot have it yet.
+    pub(crate) fn has_moved(&mut self) -> bool {
+        let seen = std::mem::replace(&mut self.signs, self.link.connection().signs_of_life());
+        let has_moved = seen != self.signs;
+        if has_moved {
+            self.moved = Instant::now();
+        }
+        has_moved
     }
 
     /// Since when this machine's own source of the content has given nothing.
@@ -206,6 +221,7 @@ impl Lane {
             SenderEvent::Accepted { next: segments } | SenderEvent::Progress { stored_segments: segments } => {
                 let first = self.answered.replace(Instant::now()).is_none();
                 self.stored = self.stored.max(segments);
+                self.signs = self.link.connection().signs_of_life();
                 return Happened::Stored { segments, first };
             }
             SenderEvent::Receipt(receipt) => Ended::Receipt(receipt),

@@ -15,6 +15,7 @@ use schleuse_transport::endpoint::{Limits, client_config};
 use schleuse_transport::net::{RecvStream, SendStream};
 use schleuse_transport::tls::{self, Roots, TlsError};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::dial::{Candidate, DialError, DialFailure, DialProblem, dial};
 use crate::health::HEAD_START;
@@ -35,7 +36,7 @@ pub(crate) struct Pool {
     bound: Bound,
     links: Mutex<Vec<Arc<Link>>>,
     /// Dials under way: whoever needs the same proxy waits for the same dial, as long as it likes.
-    dials: Mutex<HashMap<MemberId, Dialling>>,
+    dials: Mutex<HashMap<MemberId, (Dialling, AbortHandle)>>,
     /// Clients begin with different proxies, so that these share the work.
     first: usize,
 }
@@ -119,7 +120,10 @@ impl Pool {
     /// runtime any more in which its socket was bound.
     pub(crate) fn give_up(&self, link: &Link) {
         self.forget(link);
-        self.bound.rebuild_if_foreign();
+        if self.bound.rebuild_if_foreign() {
+            // Whoever waits for these dials begins others.
+            lock(&self.dials).drain().for_each(|(_, (_, task))| task.abort());
+        }
     }
 
     /// Closes all connections and waits until the peers were told.
@@ -216,16 +220,15 @@ impl Pool {
 
     fn dialling(self: &Arc<Self>, candidate: &Candidate) -> Result<Dialling, Failure> {
         let mut dials = lock(&self.dials);
-        if let Some(dial) = dials.get(&candidate.outer)
+        if let Some((dial, _)) = dials.get(&candidate.outer)
             && dial.has_changed().is_ok()
         {
             return Ok(dial.clone());
         }
         let endpoint = self.bound.endpoint().map_err(|error| Failure::Socket(error.into()))?;
         let (tell, told) = watch::channel(None);
-        dials.insert(candidate.outer, told.clone());
-        let (pool, candidate) = (self.clone(), candidate.clone());
-        tokio::spawn(async move {
+        let (pool, candidate, outer) = (self.clone(), candidate.clone(), candidate.outer);
+        let task = tokio::spawn(async move {
             let dialled = dial(endpoint, &candidate).await;
             let dialled = dialled.map(|(connection, key)| {
                 lock(&pool.links).push(Arc::new(Link::new(candidate.outer, connection, key)));
@@ -233,6 +236,8 @@ impl Pool {
             lock(&pool.dials).remove(&candidate.outer);
             tell.send_replace(Some(dialled));
         });
+        // The task cannot have removed it yet: it waits for this lock.
+        dials.insert(outer, (told.clone(), task.abort_handle()));
         Ok(told)
     }
 }

@@ -65,7 +65,11 @@ impl Delivery {
 
     pub(super) fn on_hedge_due(&mut self) {
         let Some(front) = &self.front else { return };
-        let is_known_to_fail = self.has_lost(front) || self.has_penalty(front);
+        let (is_lost, is_answered) = (self.has_lost(front), front.is_answered());
+        let is_known_to_fail = is_lost || self.has_penalty(front);
+        if is_answered && !is_lost && self.second.is_none() && self.front.as_mut().is_some_and(Lane::has_moved) {
+            return;
+        }
         if !is_known_to_fail && self.hedge.speculation.is_none() {
             self.hedge.speculation = self.shared.speculate();
             if self.hedge.speculation.is_none() {
@@ -73,7 +77,8 @@ impl Delivery {
                 return;
             }
         }
-        tracing::debug!(outer = %front.link().outer, count = self.hedge.count, "no answer yet: a second way is tried");
+        let outer = self.front.as_ref().map(|front| front.link().outer);
+        tracing::debug!(?outer, count = self.hedge.count, "no answer yet: a second way is tried");
         if let Some(second) = self.second.take() {
             self.front = Some(second);
         }

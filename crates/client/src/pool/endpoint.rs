@@ -52,12 +52,15 @@ impl Bound {
         *lock(&self.now) = None;
     }
 
-    /// Binds anew with the next dial if the endpoint belongs to another runtime, which may not be driven any more.
-    pub(super) fn rebuild_if_foreign(&self) {
+    /// Binds anew with the next dial if the endpoint belongs to another runtime, which may not be driven any more. Returns
+    /// whether it does.
+    pub(super) fn rebuild_if_foreign(&self) -> bool {
         let mut now = lock(&self.now);
-        if now.as_ref().is_some_and(|now| now.runtime != Handle::current().id()) {
+        let is_foreign = now.as_ref().is_some_and(|now| now.runtime != Handle::current().id());
+        if is_foreign {
             *now = None;
         }
+        is_foreign
     }
 
     pub(super) async fn close(&self) {

@@ -111,7 +111,13 @@ impl FakeOffice {
             return reset(&mut send, StreamRefusal::Refused.code());
         };
         let served = self.answer(act, open.token.nonce, &mut channel, storage, next, frames, &mut send);
-        if lease.run_until_cancelled(served).await.is_none() {
+        // In this order: whoever has lost the lease stores nothing more.
+        let kept = tokio::select! {
+            biased;
+            () = lease.cancelled() => false,
+            () = served => true,
+        };
+        if !kept {
             reset(&mut send, StreamRefusal::Unavailable.code());
         }
     }
