@@ -13,8 +13,8 @@
 //! **Threads.** One runtime per core, each with its own socket on the same port (SO_REUSEPORT) and its own link to every
 //! inner proxy. A stream therefore lives and dies on one core: no lock and no wake-up crosses cores while bytes move.
 //! The price is one more idle connection per core and inner proxy, some forty kilobytes each. The kernel spreads
-//! senders over sockets by address and port; a sender whose address changes may meet another core, which knows
-//! nothing of its connection and says so, and the sender dials again.
+//! senders over sockets by address and port; the packets of a sender whose address changes may come in on another core's
+//! socket, which hands them to the right one (`transport/endpoint/post.rs`).
 //!
 //! **Where to read next.** `stream.rs` is the way of one stream, `link.rs` the life of a link to an inner proxy,
 //! [`StreamRecord`] everything that an outer proxy can know.

@@ -3,10 +3,12 @@
 //! A proxy binds one socket per core ([`bind`]), makes a listening endpoint on each ([`listen`]) and lets connections
 //! in through a [`Gate`]. An office or a sender has one endpoint that only dials ([`dial_only`]).
 
+mod cid;
 mod driver;
 mod gate;
 mod keys;
 mod limits;
+mod post;
 mod rate;
 mod socket;
 mod streams;
@@ -66,7 +68,8 @@ pub fn client_config(tls: ClientTls, limits: &Limits) -> ClientConfig {
 /// # Errors
 /// The socket cannot be registered with the runtime.
 pub fn listen(socket: UdpSocket, keys: &EndpointKeys, config: ServerConfig) -> io::Result<Endpoint> {
-    let endpoint = quinn::Endpoint::new(sized(keys.endpoint_config()), Some(config.quic), socket, Arc::new(Driver))?;
+    let endpoint =
+        quinn::Endpoint::new(sized(keys.endpoint_config()), Some(config.quic), socket, driver(keys.place()))?;
     Ok(endpoint.into())
 }
 
@@ -78,7 +81,7 @@ pub fn dial_only(local: SocketAddr, config: ClientConfig) -> Result<Endpoint, Bi
     let mut sockets = bind(local, std::num::NonZeroUsize::MIN)?;
     let socket = sockets.pop().ok_or_else(|| BindError::io(local, io::ErrorKind::NotFound.into()))?;
     let config_of_endpoint = sized(EndpointConfig::default());
-    let mut endpoint = quinn::Endpoint::new(config_of_endpoint, None, socket, Arc::new(Driver))
+    let mut endpoint = quinn::Endpoint::new(config_of_endpoint, None, socket, driver(None))
         .map_err(|error| BindError::io(local, error))?;
     endpoint.set_default_client_config(config.quic);
     Ok(endpoint.into())
@@ -91,6 +94,10 @@ pub fn dial_only(local: SocketAddr, config: ClientConfig) -> Result<Endpoint, Bi
 pub fn dial_from_anywhere(config: ClientConfig) -> Result<Endpoint, BindError> {
     let any = |address: IpAddr| dial_only(SocketAddr::new(address, 0), config.clone());
     any(Ipv6Addr::UNSPECIFIED.into()).or_else(|_| any(Ipv4Addr::UNSPECIFIED.into()))
+}
+
+fn driver(place: Option<post::Place>) -> Arc<Driver> {
+    Arc::new(Driver { place })
 }
 
 /// Every endpoint takes the datagrams of a link.

@@ -46,8 +46,9 @@ impl Listeners {
         for address in addresses {
             let sockets = bind(*address, threads)?;
             let address = sockets.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(*address);
-            for (core, (thread, socket)) in by_thread.iter_mut().zip(sockets).enumerate() {
-                thread.push((socket, EndpointKeys::derive(cluster_secret, &format!("{id} {address}"), core)));
+            let keys = EndpointKeys::derive_all(cluster_secret, &format!("{id} {address}"), threads.get());
+            for (thread, own) in by_thread.iter_mut().zip(sockets.into_iter().zip(keys)) {
+                thread.push(own);
             }
             bound.push(address);
         }

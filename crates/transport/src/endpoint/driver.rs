@@ -17,9 +17,14 @@ use std::time::Instant;
 use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 use tokio::time::{Sleep, sleep_until};
 
+use super::post::Place;
+
 /// quinn on the tokio runtime that this is used in.
-#[derive(Debug)]
-pub(super) struct Driver;
+#[derive(Debug, Default)]
+pub(super) struct Driver {
+    /// Where the endpoint finds what came in on another core's socket.
+    pub(super) place: Option<Place>,
+}
 
 impl Runtime for Driver {
     fn new_timer(&self, deadline: Instant) -> Pin<Box<dyn AsyncTimer>> {
@@ -32,7 +37,7 @@ impl Runtime for Driver {
 
     fn wrap_udp_socket(&self, socket: std::net::UdpSocket) -> std::io::Result<Arc<dyn AsyncUdpSocket>> {
         #[cfg(unix)]
-        return Ok(Arc::new(drained::Socket::new(socket)?));
+        return Ok(Arc::new(drained::Socket::new(socket, self.place.clone())?));
         #[cfg(not(unix))]
         return TokioRuntime.wrap_udp_socket(socket);
     }
@@ -76,8 +81,8 @@ mod drained {
     use std::io::{self, IoSliceMut};
     use std::net::{SocketAddr, UdpSocket};
     use std::pin::Pin;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError};
     use std::task::{Context, Poll, ready};
     use std::time::Duration;
 
@@ -88,11 +93,14 @@ mod drained {
     use tokio::time::{Sleep, sleep};
 
     use super::super::limits::LARGEST_DATAGRAM;
+    use super::super::post::Place;
 
     /// Most bytes that the kernel joins into one receive (UDP GRO).
     const MAX_BATCH: usize = 65_535;
     /// How soon a full send buffer is tried again.
     const RETRY: Duration = Duration::from_millis(1);
+    /// After so many errors in a row, half a minute of nothing else, the socket is given up.
+    const MOST_ERRORS: u32 = 40;
 
     /// A socket that knows when it is empty.
     #[derive(Debug)]
@@ -101,16 +109,47 @@ mod drained {
         state: UdpSocketState,
         /// Whether the kernel's send buffer was full when last something was sent.
         is_full: AtomicBool,
+        place: Option<Place>,
+        /// Whether the letterbox is looked into before the socket; they take turns, so that neither starves.
+        box_first: AtomicBool,
+        trouble: Trouble,
     }
 
     impl Socket {
-        pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
+        pub(super) fn new(socket: UdpSocket, place: Option<Place>) -> io::Result<Self> {
             // This makes it non-blocking as well.
             let state = UdpSocketState::new((&socket).into())?;
             // Deprecated because the type might not own what it registers; this one does.
             #[allow(deprecated)]
             let io = AsyncFd::with_interest(socket, Interest::READABLE)?;
-            Ok(Self { io, state, is_full: AtomicBool::new(false) })
+            let (is_full, box_first) = (AtomicBool::new(false), AtomicBool::new(false));
+            Ok(Self { io, state, is_full, place, box_first, trouble: Trouble::default() })
+        }
+
+        fn poll_socket(
+            &self,
+            cx: &mut Context,
+            buffers: &mut [IoSliceMut<'_>],
+            meta: &mut [RecvMeta],
+        ) -> Poll<io::Result<usize>> {
+            loop {
+                ready!(self.trouble.poll_over(cx));
+                let mut readiness = ready!(self.io.poll_read_ready(cx))?;
+                let Ok(received) = readiness.try_io(|io| self.state.recv(io.get_ref().into(), buffers, meta)) else {
+                    continue;
+                };
+                match received {
+                    Ok(count) => {
+                        self.trouble.end();
+                        if count < buffers.len() {
+                            // What came after the system call makes it ready again.
+                            readiness.clear_ready();
+                        }
+                        return Poll::Ready(Ok(count));
+                    }
+                    Err(error) => self.trouble.begin(error)?,
+                }
+            }
         }
     }
 
@@ -132,16 +171,22 @@ mod drained {
             buffers: &mut [IoSliceMut<'_>],
             meta: &mut [RecvMeta],
         ) -> Poll<io::Result<usize>> {
-            loop {
-                let mut readiness = ready!(self.io.poll_read_ready(cx))?;
-                let Ok(received) = readiness.try_io(|io| self.state.recv(io.get_ref().into(), buffers, meta)) else {
-                    continue;
-                };
-                if matches!(received, Ok(count) if count < buffers.len()) {
-                    // What came after the system call makes it ready again.
-                    readiness.clear_ready();
+            let Some(Place { post, core }) = &self.place else { return self.poll_socket(cx, buffers, meta) };
+            if self.box_first.fetch_not(Ordering::Relaxed) {
+                let collected = post.collect(*core, buffers, meta);
+                if collected > 0 {
+                    return Poll::Ready(Ok(collected));
                 }
-                return Poll::Ready(received);
+            }
+            if let Poll::Ready(received) = self.poll_socket(cx, buffers, meta) {
+                let count = received?;
+                post.sort(*core, &mut buffers[..count], &mut meta[..count]);
+                return Poll::Ready(Ok(count));
+            }
+            post.wait(*core, cx);
+            match post.collect(*core, buffers, meta) {
+                0 => Poll::Pending,
+                collected => Poll::Ready(Ok(collected)),
             }
         }
 
@@ -159,6 +204,48 @@ mod drained {
 
         fn max_receive_segments(&self) -> usize {
             self.state.gro_segments().min(MAX_BATCH.div_ceil(usize::from(LARGEST_DATAGRAM)))
+        }
+    }
+
+    /// Errors of receiving. quinn ends an endpoint with the first, and with it all connections; but the next attempt mostly
+    /// works: the kernel had no memory, an interface was down, somebody's ICMP message was handed on.
+    #[derive(Debug, Default)]
+    struct Trouble {
+        in_a_row: AtomicU32,
+        pause: Mutex<Option<Pin<Box<Sleep>>>>,
+    }
+
+    impl Trouble {
+        /// After an error: the next attempt is made a little later each time.
+        fn begin(&self, error: io::Error) -> io::Result<()> {
+            let before = self.in_a_row.fetch_add(1, Ordering::Relaxed);
+            if before >= MOST_ERRORS {
+                return Err(error);
+            }
+            if before == 0 {
+                tracing::warn!(%error, "receiving has failed; it is tried again");
+            }
+            let pause = RETRY.saturating_mul(1 << before.min(10));
+            *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(sleep(pause)));
+            Ok(())
+        }
+
+        fn end(&self) {
+            if self.in_a_row.load(Ordering::Relaxed) > 0 {
+                let errors = self.in_a_row.swap(0, Ordering::Relaxed);
+                tracing::info!(errors, "receiving works again");
+            }
+        }
+
+        fn poll_over(&self, cx: &mut Context) -> Poll<()> {
+            if self.in_a_row.load(Ordering::Relaxed) > 0 {
+                let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(sleep) = &mut *pause {
+                    ready!(sleep.as_mut().poll(cx));
+                    *pause = None;
+                }
+            }
+            Poll::Ready(())
         }
     }
 
@@ -196,7 +283,7 @@ mod tests {
     async fn fires_after(delays: &[u32]) -> Duration {
         let start = Instant::now();
         let at = |delay: &u32| (start + SECOND * *delay).into_std();
-        let mut timer = Driver.new_timer(at(&delays[0]));
+        let mut timer = Driver::default().new_timer(at(&delays[0]));
         for delay in &delays[1..] {
             assert!(poll_fn(|cx| Poll::Ready(timer.as_mut().poll(cx))).await.is_pending());
             timer.as_mut().reset(at(delay));
@@ -214,10 +301,40 @@ mod tests {
         assert_eq!(fires_after(&[5, 1, 8]).await, 8 * SECOND);
     }
 
+    /// The kernel hands a connected socket the ICMP message that its last datagram brought back, as an error of receiving.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn an_error_of_receiving_does_not_end_an_endpoint() {
+        use std::net::UdpSocket;
+
+        use quinn::udp::{RecvMeta, Transmit};
+
+        use crate::testing::{LOOPBACK, soon};
+
+        let peer = UdpSocket::bind(LOOPBACK).unwrap();
+        let (gone, own) = (peer.local_addr().unwrap(), UdpSocket::bind(LOOPBACK).unwrap());
+        own.connect(gone).unwrap();
+        drop(peer);
+        let address = own.local_addr().unwrap();
+        let socket = Driver::default().wrap_udp_socket(own).unwrap();
+        let transmit = Transmit { destination: gone, ecn: None, contents: b"x", segment_size: None, src_ip: None };
+        let (mut buffer, mut metas) = ([0; 2_048], [RecvMeta::default()]);
+        let mut receive = |cx: &mut Context| {
+            let mut buffers = [std::io::IoSliceMut::new(&mut buffer)];
+            socket.poll_recv(cx, &mut buffers, &mut metas)
+        };
+        assert!(poll_fn(|cx| Poll::Ready(receive(cx))).await.is_pending());
+        socket.try_send(&transmit).unwrap();
+        // The peer is back while the error waits to be received.
+        let peer = UdpSocket::bind(gone).unwrap();
+        peer.send_to(b"hello", address).unwrap();
+        assert_eq!(soon(poll_fn(receive)).await.unwrap(), 1);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_timer_that_has_fired_can_be_set_again() {
         let start = Instant::now();
-        let mut timer = Driver.new_timer((start + SECOND).into_std());
+        let mut timer = Driver::default().new_timer((start + SECOND).into_std());
         tokio::time::sleep(3 * SECOND).await;
         timer.as_mut().reset((start + 4 * SECOND).into_std());
         poll_fn(|cx| timer.as_mut().poll(cx)).await;

@@ -10,51 +10,74 @@ use std::time::Duration;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use quinn::EndpointConfig;
-use quinn_proto::HashedConnectionIdGenerator;
 use quinn_proto::crypto::{CryptoError, HmacKey};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::cid::{CidKey, Generator};
+use super::post::{Place, Post};
 use crate::secret::SecretKey;
 
 const CID_LABEL: &str = "schleuse/1 quic connection id";
 const RESET_LABEL: &str = "schleuse/1 quic stateless reset";
+/// As many as an id can tell apart.
+const MOST_CORES: usize = u16::MAX as usize;
 /// quinn allows itself one reset in 20 ms; a few hundred links of a restarted proxy would wait seconds for theirs.
 const MIN_RESET_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The connection-id key and the reset key of one endpoint.
 #[derive(Clone)]
 pub struct EndpointKeys {
-    cid: u64,
+    cid: CidKey,
     reset: Arc<ResetKey>,
+    core: u16,
+    place: Option<Place>,
 }
 
 impl EndpointKeys {
     /// Derives both with HKDF-SHA256 from the cluster secret.
     ///
-    /// `instance` names the process among those that share the secret (its member id and listening address will do),
-    /// `core` the endpoint within it. They must differ because endpoints that share a reset key would answer each
-    /// other's packets, and so hand the token to whoever sends a copy of a packet to the wrong one (RFC 9000, 21.11).
+    /// `instance` names the process and address among those that share the secret (its member id and listening address
+    /// will do). They must differ because endpoints that share a reset key would answer each other's packets, and so hand
+    /// the token to whoever sends a copy of a packet to the wrong one (RFC 9000, 21.11). The endpoints of one instance
+    /// share the keys: `core` is in each id, and a core answers only for its own.
     pub fn derive(cluster_secret: &SecretKey, instance: &str, core: usize) -> Self {
         let hkdf = Hkdf::<Sha256>::new(None, cluster_secret.expose());
-        let core = u64::try_from(core).unwrap_or(u64::MAX).to_le_bytes();
+        let core = u16::try_from(core).unwrap_or(u16::MAX);
         let expand = |label: &str, output: &mut [u8]| {
-            hkdf.expand_multi_info(&[label.as_bytes(), &[0], &core, instance.as_bytes()], output)
+            hkdf.expand_multi_info(&[label.as_bytes(), &[0], instance.as_bytes()], output)
                 .expect("HKDF-SHA256 yields up to 8160 bytes");
         };
-        let mut cid = [0; 8];
-        expand(CID_LABEL, &mut cid);
+        let mut cid = [[0; 8]; 2];
+        expand(CID_LABEL, cid.as_flattened_mut());
+        let [first, second] = cid.map(u64::from_le_bytes);
         let mut reset = Zeroizing::new([0; 32]);
         expand(RESET_LABEL, &mut *reset);
-        Self { cid: u64::from_le_bytes(cid), reset: Arc::new(ResetKey(reset)) }
+        Self { cid: CidKey(first, second), reset: Arc::new(ResetKey(reset)), core, place: None }
+    }
+
+    /// The keys of all endpoints at one address, which hand each other what came in on the wrong socket.
+    pub fn derive_all(cluster_secret: &SecretKey, instance: &str, cores: usize) -> Vec<Self> {
+        let mut all: Vec<_> = (0..cores).map(|core| Self::derive(cluster_secret, instance, core)).collect();
+        if let (Some(first), 2..=MOST_CORES) = (all.first(), cores) {
+            let post = Arc::new(Post::new(first.cid, u16::try_from(cores).unwrap_or(u16::MAX)));
+            for keys in &mut all {
+                keys.place = Some(Place { post: post.clone(), core: keys.core });
+            }
+        }
+        all
+    }
+
+    /// Where the endpoint finds what came in on another socket, if there are others.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place.clone()
     }
 
     pub(super) fn endpoint_config(&self) -> EndpointConfig {
-        let cid = self.cid;
+        let (key, core) = (self.cid, self.core);
+        let cores = self.place.as_ref().map(|place| place.post.cores());
         let mut config = EndpointConfig::new(self.reset.clone());
-        config
-            .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(cid)))
-            .min_reset_interval(MIN_RESET_INTERVAL);
+        config.cid_generator(move || Box::new(Generator { key, core, cores })).min_reset_interval(MIN_RESET_INTERVAL);
         config
     }
 }
@@ -96,15 +119,13 @@ mod tests {
         let secret = SecretKey::new([7; 32]);
         let keys = EndpointKeys::derive(&secret, "inner-1", 0);
         let again = EndpointKeys::derive(&secret, "inner-1", 0);
-        assert_eq!((keys.cid, token(&keys)), (again.cid, token(&again)));
+        let cid = |keys: &EndpointKeys| (keys.cid.0, keys.cid.1);
+        assert_eq!((cid(&keys), token(&keys)), (cid(&again), token(&again)));
         assert!(keys.reset.verify(b"connection id", &token(&again)).is_ok());
-        let others = [
-            EndpointKeys::derive(&secret, "inner-1", 1),
-            EndpointKeys::derive(&secret, "inner-2", 0),
-            EndpointKeys::derive(&SecretKey::new([8; 32]), "inner-1", 0),
-        ];
+        let others =
+            [EndpointKeys::derive(&secret, "inner-2", 0), EndpointKeys::derive(&SecretKey::new([8; 32]), "inner-1", 0)];
         for other in others {
-            assert_ne!(keys.cid, other.cid);
+            assert_ne!(cid(&keys), cid(&other));
             assert!(keys.reset.verify(b"connection id", &token(&other)).is_err());
         }
     }

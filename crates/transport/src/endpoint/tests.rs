@@ -251,3 +251,51 @@ async fn links_use_large_datagrams_where_they_pass_and_senders_the_usual_ones() 
     assert!(datagram_above(&sender, 1_400).await <= 1_452);
     assert!(datagram_above(&accepted, 1_400).await <= 1_452);
 }
+
+/// Takes everything that comes, and says after each chunk how much that was.
+async fn count_bytes(endpoint: Endpoint) {
+    let gate = open_gate();
+    while let Some(handshake) = gate.accept(&endpoint).await {
+        tokio::spawn(async move {
+            let connection = handshake.complete().await.unwrap();
+            while let Ok((mut send, mut recv)) = connection.accept_bi().await {
+                let mut total = 0u64;
+                while let Ok(Some(chunk)) = recv.read_chunk(usize::MAX).await {
+                    total += chunk.len() as u64;
+                    if send.write_all(&total.to_le_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// With the same chance the new port belongs to either core's socket: sixteen times in a row to the first one's is luck that
+/// nobody has.
+#[tokio::test]
+async fn a_sender_whose_port_changes_in_mid_upload_is_found_again_on_whatever_core() {
+    const CHUNK: u64 = 64 * 1024;
+    let ca = Ca::new("net");
+    let sockets = bind(crate::testing::LOOPBACK, NonZeroUsize::new(2).unwrap()).unwrap();
+    let address = sockets[0].local_addr().unwrap();
+    let config = server_config(tls::server(&ca.issue("outer-1"), &Peers::Anonymous).unwrap(), &Limits::PUBLIC);
+    let keys = EndpointKeys::derive_all(&SecretKey::new([1; 32]), "outer-1", 2);
+    for (socket, keys) in sockets.into_iter().zip(&keys) {
+        tokio::spawn(count_bytes(listen(socket, keys, config.clone()).unwrap()));
+    }
+    let client = dialler(ca.sender());
+    let connection = soon(client.connect(address, &server_name("outer-1")).unwrap()).await.unwrap();
+    let (mut send, mut recv) = soon(connection.open_bi()).await.unwrap();
+    for round in 1..=16 {
+        soon(send.write_all(&vec![0; CHUNK as usize])).await.unwrap();
+        client.rebind(UdpSocket::bind(crate::testing::LOOPBACK).unwrap()).unwrap();
+        let mut total = [0; 8];
+        soon(async {
+            while u64::from_le_bytes(total) < round * CHUNK {
+                recv.read_exact(&mut total).await.unwrap();
+            }
+        })
+        .await;
+    }
+}
