@@ -141,6 +141,11 @@ const CONTACTS: &str = r#"{"contacts":{"startDate":"2021-11-10","endDate":"2021-
 "lastName":"O'Brien","phone":"=1+1","contactInformation":{"contactCategory":"HIGH_RISK"}}]},"events":{"startDate":"2021-11-10",
 "endDate":"2021-11-24","events":[{"name":"Fest"}]},"dataProvider":{"firstName":"Ada","lastName":"Löwe"}}"#;
 
+/// What is read although it is not as the format says.
+const ODD: &str = r#"{"guestList":{"startDate":1637341200000,"guests":[null,{"FirstName":null,"lastName":"M\ud83dÃ¼ller",
+"phone":4930231250,"phone":"k.A.","mobilPhone":"Frau Meier, +49 30 23125117","identityChecked":"ja","sex":"female","address":"Köln",
+"attendanceInformation":{"attendFrom":"19.11.2021 18:00","x":[1e999,{"y":1,"y":2}]}}]},"token":7}"#;
+
 /// Target, entry, and the file of the repository that is the entry.
 const FILES: [(&str, &str, &str); 6] = [
     ("directory", "source", "deploy/directory.toml"),
@@ -164,6 +169,9 @@ fn main() {
     write("frames", "submission", &frame_stream());
     let ticket = ticket(OneTimeKey::X25519([4; 32]), None);
     write("ticket_text", "uri", ticket.to_uri().as_bytes());
+    write("ticket_text", "mail", format!("> Ticket: <{}>.", ticket.to_uri().replace("EE", "E\u{ad}\n> E")).as_bytes());
+    let packed = ticket.to_link("https://ga.example/t").replace(':', "%3A").replace('/', "%2F").replace('#', "%23");
+    write("ticket_text", "packed", format!("https://filter.example/?url={packed}&data=1").as_bytes());
     write("office", "submission", &schleuse_tests::fuzz::office::submission());
     for (entry, script) in schleuse_tests::fuzz::holder::seeds() {
         write("holder", entry, &script);
@@ -171,6 +179,10 @@ fn main() {
     for (entry, script) in schleuse_tests::fuzz::sender::step::seeds() {
         write("sender", entry, &script);
     }
+    for kind in schleuse_payload::KINDS {
+        write("payload", &format!("example-{kind}"), schleuse_payload::example(kind).expect("a kind").as_bytes());
+    }
+    write("payload", "odd", ODD.as_bytes());
     write("payload", "guest-list", &schleuse_payload::generate::guest_list_json(2, 1));
     write("payload", "contacts", CONTACTS.as_bytes());
     for (target, entry, path) in FILES {

@@ -15,6 +15,7 @@ use schleuse_protocol::wire::proof::Proof;
 use schleuse_protocol::wire::receipt::Receipt;
 use schleuse_protocol::wire::reply::Reply;
 use schleuse_protocol::wire::ticket::Ticket;
+use schleuse_protocol::wire::ticket::text::{may_be_ticket, without_tickets};
 use schleuse_protocol::wire::token::RouteToken;
 
 pub mod holder;
@@ -108,11 +109,14 @@ fn read_all<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<(u8, Vec<u8>)>, 
     (frames, false)
 }
 
-/// Ticket texts: what is read can be written and read again as the same ticket.
+/// Ticket texts: what is read can be written and read again as the same ticket, and is never shown.
 pub fn ticket_text(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
+    let shown = without_tickets(text);
+    assert_eq!(without_tickets(&shown), shown);
     if let Ok(ticket) = text.parse::<Ticket>() {
         assert_eq!(ticket.to_uri().parse::<Ticket>().expect("reads what it writes"), ticket);
+        assert!(may_be_ticket(text), "it would be shown");
     }
 }
 

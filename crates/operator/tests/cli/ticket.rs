@@ -113,7 +113,7 @@ fn no_error_repeats_a_ticket() {
             run!("ticket", "show", text, text),
             run!("ticket", "show", text, "--secret", "--json", "--directory", text, "--root-keys", text),
             run!("ticket", "convert", uri, "--link", text),
-            run!("ticket", "convert", uri, "--svg", format!("/nonexistent/{text}")),
+            run!("ticket", "convert", uri, "--svg", format!("/proc/nowhere/{text}")),
             run!("send", text, "--ticket", text),
             run!("send", list, "--ticket", text, "--kind", text),
             run!("payload", "check", text),

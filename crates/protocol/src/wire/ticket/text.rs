@@ -25,6 +25,8 @@ const HEAD_LETTERS: usize = 8;
 const CONSPICUOUS: usize = 48;
 /// After a scheme or `#`, fewer are enough.
 const CONSPICUOUS_AFTER_MARK: usize = 16;
+/// What is shown in place of a ticket.
+const SHOWN: &str = "<ticket>";
 /// Longer text is no ticket, whatever is around it.
 const MAX_TEXT: usize = 16 * MAX_TICKET;
 /// How often a link may be packed into another one.
@@ -144,6 +146,11 @@ pub fn without_tickets(text: &str) -> Cow<'_, str> {
     let mut written = 0;
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
+        if text[at..].starts_with(SHOWN) {
+            // What was replaced before is no ticket.
+            at += SHOWN.len();
+            continue;
+        }
         if !is_base32(c) {
             at += c.len_utf8();
             continue;
@@ -153,7 +160,7 @@ pub fn without_tickets(text: &str) -> Cow<'_, str> {
         let letters = text[at..end].chars().filter(|c| is_base32(*c)).count();
         if letters >= if is_marked { CONSPICUOUS_AFTER_MARK } else { CONSPICUOUS } {
             shown.push_str(&text[written..at]);
-            shown.push_str("<ticket>");
+            shown.push_str(SHOWN);
             written = end;
         }
         at = end;
@@ -183,7 +190,7 @@ fn run(text: &str, is_marked: bool) -> usize {
     for (at, c) in text.char_indices() {
         if is_base32(c) {
             end = at + c.len_utf8();
-        } else if !is_noise(c) || (c.is_whitespace() && !is_marked) {
+        } else if !is_noise(c) || (c.is_whitespace() && !is_marked) || text[at..].starts_with(SHOWN) {
             break;
         }
     }
