@@ -109,8 +109,8 @@ fn german(text: &str) -> Option<Moment> {
         return whole_day(day, false);
     }
     let (hour, minute, second) = match numbers(time, ':')?.as_slice() {
-        &[hour, minute] => (hour, minute, 0),
-        &[hour, minute, second] => (hour, minute, second),
+        [hour, minute] => (*hour, *minute, 0),
+        [hour, minute, second] => (*hour, *minute, *second),
         _ => return None,
     };
     let part = |number: i16| i8::try_from(number).ok();

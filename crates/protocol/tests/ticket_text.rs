@@ -10,13 +10,13 @@ fn ticket() -> Ticket {
     let token = RouteToken { epoch: Epoch(700), nonce: RouteNonce([1; 16]), sealed: [2; 48], mac: [3; 16] };
     let body = TicketBody {
         version: 1,
-        office: "ga-a".parse().unwrap(),
+        office: "ga-a".parse().expect("a name"),
         id: TicketId([0x11; 16]),
         key: OneTimeKey::X25519([0x9d; 32]),
         secret: TicketSecret([0xee; 32]),
         not_before: UnixSeconds(1),
         not_after: UnixSeconds(2),
-        routes: vec![Route { inner: "inner-1".parse().unwrap(), token }],
+        routes: vec![Route { inner: "inner-1".parse().expect("a name"), token }],
         purpose: None,
     };
     Ticket::assemble(body, &Signature([0x44; 64]))
