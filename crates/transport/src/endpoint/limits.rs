@@ -47,6 +47,10 @@ const USUAL_DATAGRAM: u16 = 1_452;
 /// Bytes of answers that nobody has taken yet, of one stream: some thirty replies, or four control messages.
 const ANSWER_WINDOW: u32 = 16 * KIB;
 
+/// A sender that waits for its receipt and whose router has given it another port cannot know that; what comes for it goes
+/// to the old one until it says something. So it says something this often. Connections that nobody uses are closed soon.
+const MOVED_SENDER: Duration = Duration::from_millis(1_500);
+
 const KIB: u32 = 1024;
 const MIB: u32 = 1024 * KIB;
 
@@ -71,7 +75,7 @@ impl Limits {
         send_window: 8 * MIB,
         first_streams: 0,
         max_streams: 0,
-        keep_alive: Some(Duration::from_secs(8)),
+        keep_alive: Some(MOVED_SENDER),
         ..Self::PUBLIC
     };
 

@@ -299,3 +299,59 @@ async fn a_sender_whose_port_changes_in_mid_upload_is_found_again_on_whatever_co
         .await;
     }
 }
+
+/// A router between a client and `server` that gives the client another port when it is told to, and forgets the old one.
+async fn router(server: SocketAddr, mut forget: tokio::sync::mpsc::Receiver<()>) -> SocketAddr {
+    use tokio::net::UdpSocket;
+    let near = UdpSocket::bind(crate::testing::LOOPBACK).await.unwrap();
+    let address = near.local_addr().unwrap();
+    let mut far = UdpSocket::bind(crate::testing::LOOPBACK).await.unwrap();
+    tokio::spawn(async move {
+        let (mut up, mut down, mut client) = ([0; 2048], [0; 2048], address);
+        loop {
+            tokio::select! {
+                Ok((length, from)) = near.recv_from(&mut up) => {
+                    client = from;
+                    let _ = far.send_to(&up[..length], server).await;
+                }
+                Ok(length) = far.recv(&mut down) => drop(near.send_to(&down[..length], client).await),
+                told = forget.recv() => match told {
+                    Some(()) => far = UdpSocket::bind(crate::testing::LOOPBACK).await.unwrap(),
+                    None => return,
+                }
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_sender_that_waits_gets_its_answer_although_its_router_has_moved_it() {
+    let ca = Ca::new("net");
+    let listener = ca.listener("outer-1", &Peers::Anonymous, &Limits::PUBLIC);
+    let (moved, forget) = tokio::sync::mpsc::channel(1);
+    let router = router(listener.local_addr().unwrap(), forget).await;
+    let client = dialler(ca.sender());
+    let gate = open_gate();
+    let dial = async { client.connect(router, &server_name("outer-1")).unwrap().await.unwrap() };
+    let accept = async { gate.accept(&listener).await.unwrap().complete().await.unwrap() };
+    let (near, far) = soon(async { tokio::join!(dial, accept) }).await;
+    let (mut send, mut recv) = soon(near.open_bi()).await.unwrap();
+    send.write_all(b"list").await.unwrap();
+    let (mut answer, mut question) = soon(far.accept_bi()).await.unwrap();
+    soon(question.read_exact(&mut [0; 4])).await.unwrap();
+    // Whatever was to be acknowledged is: a packet that is still on its way would tell the new port at once.
+    let quiet = Duration::from_millis(200);
+    let mut heard = 0;
+    while std::mem::replace(&mut heard, far.signs_of_life()) != far.signs_of_life() {
+        tokio::time::sleep(quiet).await;
+    }
+    // The third is taken when the first two have been done.
+    for _ in 0..3 {
+        moved.send(()).await.unwrap();
+    }
+    answer.write_all(b"receipt").await.unwrap();
+    let mut receipt = [0; 7];
+    soon(recv.read_exact(&mut receipt)).await.unwrap();
+    assert_eq!(&receipt, b"receipt");
+}
