@@ -65,11 +65,6 @@ impl TokenPool {
         }
     }
 
-    /// The inner proxy is not to be linked any more: its tokens are worth nothing.
-    pub fn handle_removed(&mut self, inner: &MemberId) {
-        self.inners.remove(inner);
-    }
-
     /// The inner proxy has said with which key it mints. Tokens of another one are thrown away; returns how many.
     pub fn handle_key(&mut self, inner: &MemberId, key: TokenKeyId) -> usize {
         self.inners.get_mut(inner).map_or(0, |stock| stock.handle_key(key))
