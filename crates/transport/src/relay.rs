@@ -83,7 +83,7 @@ pub async fn relay(sender: Side, office: Side, machine: &mut Relay, clock: Clock
 /// [`relay`], which fails when a side stands still and there is no room for that.
 pub async fn relay_within(sender: Side, office: Side, machine: &mut Relay, clock: Clock, room: &Room) -> RelayEnd {
     let shared = Shared::new(machine, clock);
-    let up = Flow::new(&shared, Direction::ToOffice, &room.uploads).from_window(room.window.as_deref());
+    let up = Flow::new(&shared, Direction::ToOffice, &room.uploads).sharing(room.window.as_deref());
     let down = Flow::new(&shared, Direction::ToSender, &room.answers);
     tokio::select! {
         biased;

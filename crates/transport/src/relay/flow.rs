@@ -93,7 +93,7 @@ impl<'a> Flow<'a> {
     }
 
     /// What is carried counts for this window.
-    pub(super) fn from_window(self, window: Option<&'a ReceiveWindow>) -> Self {
+    pub(super) fn sharing(self, window: Option<&'a ReceiveWindow>) -> Self {
         Self { window, ..self }
     }
 
