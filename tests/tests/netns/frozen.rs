@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use schleuse_tests::binaries::workspace;
 use schleuse_tests::netns::Conditions;
 use schleuse_tests::network::{Network, Proxy, SENDER};
 use schleuse_tests::wait::{SOON, until_true};
@@ -82,17 +83,17 @@ fn a_sender_freezes() {
     let network = Network::of(1, 1, 1, 1).apart().start();
     let office = network.office(0);
     // Slow enough that the upload lasts for some seconds.
-    let slow = Conditions { rate: 8_000_000, buffer: Duration::from_millis(100), ..Conditions::default() };
+    let slow = Conditions { rate: 1_000_000, buffer: Duration::from_millis(100), ..Conditions::default() };
     let _path = network.lab().path(SENDER, slow);
-    let content: Vec<u8> = (0..4_000_000u32).map(|at| (at % 251) as u8).collect();
-    fs::write(network.root().join("content"), &content).unwrap();
+    let list = workspace().join("tests/samples/guest-list-1000.json");
     let ticket = office.mint(&[("kind", "guest-list".into())]);
     fs::write(network.root().join("ticket"), ticket.to_uri()).unwrap();
     let mut command = network.send_command();
-    command.args(["content", "--ticket", "ticket"]).stdout(Stdio::null());
+    command.arg(&list).args(["--ticket", "ticket"]).stdout(Stdio::null());
     let mut sender = command.spawn().unwrap();
     let pid = Pid::from_child(&sender);
     until_true("the upload is under way", SOON, || {
+        assert!(sender.try_wait().unwrap().is_none(), "the sender has ended early");
         office.status().is_some_and(|status| status["store"]["incoming"] == 1)
     });
     kill_process(pid, Signal::STOP).unwrap();
@@ -104,5 +105,5 @@ fn a_sender_freezes() {
     println!("ended {:?} after the thaw", since.elapsed());
     assert!(status.success());
     assert!(since.elapsed() < AWAKE, "{:?}", since.elapsed());
-    assert!(office.read(&ticket).unwrap() == content);
+    assert!(office.read(&ticket).unwrap() == fs::read(&list).unwrap());
 }
