@@ -15,6 +15,7 @@ use schleuse_transport::framed::{self, Frames};
 use schleuse_transport::net::{Connection, ConnectionError, SendStream};
 use schleuse_transport::tls::Fingerprint;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
 
 use super::{CLOSED, intake};
 use crate::core::Core;
@@ -44,8 +45,9 @@ pub(super) enum End {
     Lost(#[from] ConnectionError),
     #[error("the inner proxy drains; running streams go on")]
     Drained,
+    /// What is being said may be cut off, and then nothing can follow it.
     #[error("this daemon stops")]
-    Stopping,
+    Stopping { can_say: bool },
     #[error("the directory has it, or its key, no longer")]
     Removed,
     #[error(
@@ -78,9 +80,11 @@ impl Link {
                 self.core.routes.failed(self.inner, end.to_string());
                 self.connection.close(CLOSED, b"");
             }
-            End::Stopping => {
-                let drain = framed::write_message(&mut self.send, FrameType::Control, &OfficeToInner::Drain);
-                let _ = self.core.shutdown.unless_stopped(drain).await;
+            End::Stopping { can_say } => {
+                if can_say {
+                    let drain = framed::write_message(&mut self.send, FrameType::Control, &OfficeToInner::Drain);
+                    let _ = self.core.shutdown.unless_stopped(timeout(HEADER_TIMEOUT, drain)).await;
+                }
                 let _ = intake.await;
             }
             End::Drained => {
@@ -104,7 +108,7 @@ impl Link {
         let began = core.clock.millis();
         let mut talk = Talk { generation, has_key: false, asked_at: None, unasked: 0, since: began };
         loop {
-            let timeout = match (talk.has_key, talk.asked_at) {
+            let due = match (talk.has_key, talk.asked_at) {
                 (false, _) => Some(began.after(HEADER_TIMEOUT)),
                 (true, asked_at) => asked_at.map(|at: Millis| at.after(ANSWER)),
             };
@@ -130,14 +134,14 @@ impl Link {
                 () = core.clock.sleep_until_some(core.routes.refill_due(&self.inner)), if talk.asked_at.is_none() => {
                     core.routes.refill();
                 }
-                () = core.clock.sleep_until_some(timeout) => match talk.has_key {
+                () = core.clock.sleep_until_some(due) => match talk.has_key {
                     false => return End::Protocol("it does not say with which key it mints tokens".into()),
                     true => {
                         core.routes.overdue(self.inner, talk.generation);
                         talk.asked_at = None;
                     }
                 },
-                () = core.shutdown.draining() => return End::Stopping,
+                () = core.shutdown.draining() => return End::Stopping { can_say: true },
             }
         }
     }
@@ -195,8 +199,18 @@ impl Link {
         self.say(&OfficeToInner::NotMine { run }).await
     }
 
+    /// Who reads nothing holds nothing up: neither its own removal nor the end of the daemon. A message that is cut off by
+    /// that is the last one.
     async fn say(&mut self, message: &OfficeToInner) -> Option<End> {
-        match framed::write_message(&mut self.send, FrameType::Control, message).await {
+        let (core, inner, key) = (Arc::clone(&self.core), self.inner, self.key);
+        let written = tokio::select! {
+            biased;
+            written = framed::write_message(&mut self.send, FrameType::Control, message) => written,
+            () = core.members.removed(&inner, &key) => return Some(End::Removed),
+            () = core.shutdown.draining() => return Some(End::Stopping { can_say: false }),
+            () = sleep(HEADER_TIMEOUT) => return Some(End::Protocol("it takes no control messages".into())),
+        };
+        match written {
             Ok(()) => None,
             Err(error) => Some(self.broken(error.to_string())),
         }

@@ -14,7 +14,7 @@ use schleuse_directory::{Directory, Hex, Member, OrAny, Role, RootKeys, Rule, Si
 use schleuse_protocol::limits::VERSION;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::frame::{FrameType, encode_frame};
-use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, OfficeToInner};
+use schleuse_protocol::wire::hop::{Incoming, InnerToOffice, OfficeToInner, RunId};
 use schleuse_protocol::wire::name::MemberId;
 use schleuse_protocol::wire::token::{Epoch, RouteNonce, RouteToken, TokenKeyId};
 use schleuse_receiver::config::{DirectoryFiles, IdentityFiles, InnerAddress};
@@ -72,10 +72,17 @@ pub(crate) struct Inner {
     used: Arc<Mutex<Vec<RouteNonce>>>,
     /// Whether it answers requests for tokens.
     gives: Arc<AtomicBool>,
+    /// Whether it reads what offices say after Hello.
+    listens: Arc<AtomicBool>,
 }
 
 impl Network {
     pub(crate) async fn new() -> Self {
+        Self::with(&Limits::LINK).await
+    }
+
+    /// The inner proxy has these limits.
+    pub(crate) async fn with(limits: &Limits) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         let ca = Ca::new();
@@ -108,7 +115,7 @@ impl Network {
                 to: vec![OrAny::Any],
             }],
         };
-        let inner = Inner::start(&inner_identity, &ca.roots());
+        let inner = Inner::start(&inner_identity, &ca.roots(), limits);
         let network =
             Self { folder, clock, inner, office_key: office.public(), vendor: Arc::new(vendor), root, directory };
         network.publish(|_| {});
@@ -223,29 +230,34 @@ impl Ca {
 }
 
 impl Inner {
-    fn start(identity: &Identity, roots: &Roots) -> Self {
+    fn start(identity: &Identity, roots: &Roots, limits: &Limits) -> Self {
         let tls = tls::server(identity, &Peers::Members(roots.clone())).expect("a usable identity");
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let socket = endpoint::bind(local, NonZeroUsize::MIN).expect("a free port").remove(0);
         let keys = EndpointKeys::derive(&SecretKey::new([1; 32]), "inner-1", 0);
-        let endpoint =
-            endpoint::listen(socket, &keys, endpoint::server_config(tls, &Limits::LINK)).expect("an endpoint");
+        let endpoint = endpoint::listen(socket, &keys, endpoint::server_config(tls, limits)).expect("an endpoint");
         let (connected, office) = watch::channel(None);
         let used = Arc::new(Mutex::new(Vec::new()));
         let gives = Arc::new(AtomicBool::new(true));
+        let listens = Arc::new(AtomicBool::new(true));
         let (accepting, noted, giving) = (endpoint.clone(), Arc::clone(&used), Arc::clone(&gives));
+        let listening = Arc::clone(&listens);
         tokio::spawn(async move {
             while let Some(incoming) = accepting.accept().await {
                 let (connected, noted, giving) = (connected.clone(), Arc::clone(&noted), Arc::clone(&giving));
+                let listening = Arc::clone(&listening);
                 tokio::spawn(async move {
                     let Ok(connection) = incoming.await else { return };
                     let Ok((send, recv)) = connection.accept_bi().await else { return };
-                    connected.send_replace(Some(connection));
-                    control(send, Frames::new(recv), noted, giving).await;
+                    connected.send_replace(Some(connection.clone()));
+                    match listening.load(Ordering::Relaxed) {
+                        true => control(send, Frames::new(recv), noted, giving).await,
+                        false => control_deaf(send, Frames::new(recv), &connection).await,
+                    }
                 });
             }
         });
-        Self { address: endpoint.local_addr().expect("an address"), endpoint, office, used, gives }
+        Self { address: endpoint.local_addr().expect("an address"), endpoint, office, used, gives, listens }
     }
 
     /// A stream to the office, as an inner proxy opens it.
@@ -273,6 +285,11 @@ impl Inner {
     /// From now on, requests for tokens stay without an answer.
     pub(crate) fn give_no_more(&self) {
         self.gives.store(false, Ordering::Relaxed);
+    }
+
+    /// Of links to come, nothing that offices say is read, and much is said that they answer.
+    pub(crate) fn listen_no_more(&self) {
+        self.listens.store(false, Ordering::Relaxed);
     }
 
     /// Breaks every connection.
@@ -310,6 +327,18 @@ async fn control(mut send: SendStream, mut frames: Frames, used: Arc<Mutex<Vec<R
             OfficeToInner::Drain | OfficeToInner::NotMine { .. } => {}
         }
     }
+}
+
+/// Has the office answer, and does not read the answers.
+async fn control_deaf(mut send: SendStream, mut frames: Frames, connection: &Connection) {
+    frames.next(&[FrameType::Control]).await.expect("a hello");
+    let key = InnerToOffice::TokenKey(TokenKeyId([1; 8]));
+    let mut said = encode_frame(FrameType::Control, &key);
+    for run in 0..12 {
+        said.extend(encode_frame(FrameType::Control, &InnerToOffice::Contested { run: RunId([run; 8]) }));
+    }
+    send.write_all(&said).await.expect("a reader");
+    connection.closed().await;
 }
 
 fn token(not_after: UnixSeconds) -> RouteToken {

@@ -2,13 +2,16 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_receiver::config::{InnerAddress, Loopback, UnixSocket};
-use schleuse_receiver::{Config, MintError, MintRequest, Receiver, create_key_file};
+use schleuse_receiver::{Config, Handle, MintError, MintRequest, Receiver, create_key_file};
 use schleuse_transport::config::NamedFile;
+use schleuse_transport::endpoint::Limits;
 use schleuse_transport::exit;
+use schleuse_transport::net::{Code, ConnectionError};
 
 use crate::network::{Network, id, soon, until, write_secret};
 use crate::sender::{Attempt, VENDOR};
@@ -155,4 +158,36 @@ async fn an_inner_proxy_that_is_away_does_not_keep_the_office_from_working() {
     .await;
     assert!(status.links[0].up && !status.links[1].up);
     soon(office.shutdown()).await;
+}
+
+/// The office waits until it can answer, and all the same it sees that the directory has this key no longer.
+#[tokio::test]
+async fn an_inner_proxy_that_reads_nothing_loses_its_link_with_its_key() {
+    let (network, office) = with_a_deaf_inner_proxy().await;
+    let connection = network.inner.connection().await;
+    network.publish(|directory| {
+        directory.version = 8;
+        directory.members[1].fingerprints[0].0[0] ^= 1;
+    });
+    office.reload_directory().await.unwrap();
+    assert_eq!(soon(connection.closed()).await, ConnectionError::ApplicationClosed(Code::NONE));
+    soon(office.shutdown()).await;
+}
+
+#[tokio::test]
+async fn an_inner_proxy_that_reads_nothing_holds_no_stop_up() {
+    let (_network, office) = with_a_deaf_inner_proxy().await;
+    soon(office.shutdown()).await;
+}
+
+/// What the office says fills the window of the control stream.
+async fn with_a_deaf_inner_proxy() -> (Network, Handle) {
+    let network = Network::with(&Limits { stream_window: 64, ..Limits::LINK }).await;
+    network.inner.listen_no_more();
+    let mut config = network.config();
+    // Longer than is waited here.
+    config.limits.drain = Duration::from_secs(60);
+    let office = Receiver::start(config).await.expect("a running office");
+    until(|| async { (!office.status().await.expect("a status").links[0].complaints.is_empty()).then_some(()) }).await;
+    (network, office)
 }
