@@ -24,8 +24,11 @@ use crate::routes::{Complaint, Connected};
 /// How long an answer to a request for tokens may take before its inner proxy is named, and nobody waits for it any more.
 /// An honest one hands them out slowly to an office that has asked for thousands, but not so slowly.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Messages that nobody asked for: so many at once, and one more each time so much time has passed.
-const UNASKED: (u32, Duration) = (16, Duration::from_secs(4));
+/// TokenKeys that nobody asked for: so many at once, and one more each time so much time has passed.
+const KEYS: (u32, Duration) = (16, Duration::from_secs(4));
+/// The same of Contested. An honest inner proxy says it each time a copy of this receiver starts, which may be every second;
+/// a copy about which we are silent takes our place.
+const CONTESTED: (u32, Duration) = (16, Duration::from_millis(100));
 
 /// One connection to an inner proxy, with its control stream.
 pub(super) struct Link {
@@ -106,7 +109,8 @@ impl Link {
         let (inner, key) = (self.inner, self.key);
         let mut removed = pin!(core.members.removed(&inner, &key));
         let began = core.clock.millis();
-        let mut talk = Talk { generation, has_key: false, asked_at: None, unasked: 0, since: began };
+        let (keys, contested) = (Budget::new(KEYS), Budget::new(CONTESTED));
+        let mut talk = Talk { generation, has_key: false, asked_at: None, keys, contested };
         loop {
             let due = match (talk.has_key, talk.asked_at) {
                 (false, _) => Some(began.after(HEADER_TIMEOUT)),
@@ -155,7 +159,7 @@ impl Link {
                 return Some(End::Protocol("it sends tokens before it says with which key it mints".into()));
             }
             InnerToOffice::Tokens { not_after, tokens } => return self.take(not_after, tokens, talk).await,
-            InnerToOffice::TokenKey(_) | InnerToOffice::Contested { .. } if !talk.may_say(self.core.clock.millis()) => {
+            InnerToOffice::TokenKey(_) if !talk.keys.take(self.core.clock.millis()) => {
                 return Some(End::Protocol("it floods the control stream".into()));
             }
             InnerToOffice::TokenKey(key) => {
@@ -164,6 +168,8 @@ impl Link {
                     self.count_stranded().await;
                 }
             }
+            // It is not the inner proxy's fault that copies come, so the rest is passed over.
+            InnerToOffice::Contested { .. } if !talk.contested.take(self.core.clock.millis()) => {}
             InnerToOffice::Contested { run } => return self.contest(run).await,
         }
         None
@@ -228,23 +234,36 @@ struct Talk {
     has_key: bool,
     /// When tokens were asked for that are not there yet.
     asked_at: Option<Millis>,
-    /// Messages that nobody asked for, less what time has forgiven.
-    unasked: u32,
+    keys: Budget,
+    contested: Budget,
+}
+
+/// Of messages that nobody asked for.
+struct Budget {
+    most: u32,
+    interval: Duration,
+    /// Messages, less what time has forgiven.
+    taken: u32,
     since: Millis,
 }
 
-impl Talk {
-    /// Whether one more message is no flood.
-    fn may_say(&mut self, now: Millis) -> bool {
-        while self.unasked > 0 && now.since(self.since) >= UNASKED.1 {
-            self.unasked -= 1;
-            self.since = self.since.after(UNASKED.1);
+impl Budget {
+    fn new((most, interval): (u32, Duration)) -> Self {
+        Self { most, interval, taken: 0, since: Millis(0) }
+    }
+
+    /// Whether one more message is no flood. What is refused does not count.
+    fn take(&mut self, now: Millis) -> bool {
+        while self.taken > 0 && now.since(self.since) >= self.interval {
+            self.taken -= 1;
+            self.since = self.since.after(self.interval);
         }
-        if self.unasked == 0 {
+        if self.taken == 0 {
             self.since = now;
         }
-        self.unasked += 1;
-        self.unasked <= UNASKED.0
+        let is_there = self.taken < self.most;
+        self.taken += u32::from(is_there);
+        is_there
     }
 }
 
@@ -254,11 +273,19 @@ mod tests {
 
     #[test]
     fn a_few_messages_at_once_are_no_flood_and_time_forgives() {
-        let mut talk = Talk { generation: 1, has_key: true, asked_at: None, unasked: 0, since: Millis(0) };
-        assert!((0..16).all(|_| talk.may_say(Millis(1000))));
-        assert!(!talk.may_say(Millis(1000)));
-        assert!(!talk.may_say(Millis(4999)));
-        let mut talk = Talk { generation: 1, has_key: true, asked_at: None, unasked: 0, since: Millis(0) };
-        assert!((0..1000).all(|second| talk.may_say(Millis(second * 4000))));
+        let mut keys = Budget::new(KEYS);
+        assert!((0..16).all(|_| keys.take(Millis(1000))));
+        assert!(!keys.take(Millis(1000)));
+        assert!(!keys.take(Millis(4999)));
+        assert!(keys.take(Millis(5000)));
+        assert!(!keys.take(Millis(5000)), "one was forgiven, and those that were refused do not count");
+        let mut keys = Budget::new(KEYS);
+        assert!((0..1000).all(|time| keys.take(Millis(time * 4000))));
+    }
+
+    #[test]
+    fn copies_that_start_every_second_are_all_answered() {
+        let mut contested = Budget::new(CONTESTED);
+        assert!((0..1000).all(|second| (0..8).all(|_| contested.take(Millis(second * 1000)))));
     }
 }
