@@ -176,9 +176,10 @@ fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
     })
 }
 
-/// `CROSS JOIN` has the engine begin with the queue, whatever it thinks of it: there are many more tickets.
+/// Newest first: what comes in does not wait for an inbox of years that is examined again. `CROSS JOIN` has the engine begin
+/// with the queue, whatever it thinks of it: there are many more tickets.
 pub(super) const UNREAD: &str = "SELECT s.upload, s.key_sealed, s.segments, s.receipt, t.id, t.ticket_sealed FROM unread u \
-    CROSS JOIN submission s ON s.upload = u.upload CROSS JOIN ticket t ON t.number = s.ticket LIMIT ?1";
+    CROSS JOIN submission s ON s.upload = u.upload CROSS JOIN ticket t ON t.number = s.ticket ORDER BY u.upload DESC LIMIT ?1";
 
 pub(super) fn unread(connection: &Connection, limit: u32) -> Found<Vec<Unread>> {
     let mut query = connection.prepare_cached(UNREAD)?;
