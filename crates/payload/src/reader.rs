@@ -4,6 +4,7 @@
 //! even the longest list costs little memory ([`examine`](fn@crate::examine)).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -76,9 +77,9 @@ impl<'a> Reader<'a> {
 
     /// Fields beside the payload.
     pub(crate) fn beside(&mut self, fields: Vec<(Cow<'a, str>, &'a str)>) -> Result<Extra, PayloadError> {
-        let mut beside = Extra::new();
+        let (mut beside, mut next) = (Extra::new(), Next::new());
         for (name, raw) in fields {
-            self.extra(&name, raw, &mut beside)?;
+            self.extra(&name, raw, &mut beside, &mut next)?;
         }
         Ok(beside)
     }
@@ -128,7 +129,7 @@ impl<'a> Reader<'a> {
         let fields = json::fields(raw, self.limits.max_fields as usize).map_err(|_| self.too_many_values())?;
         self.count()?;
         let roles = roles(shape, &fields);
-        let mut object = Map::new();
+        let (mut object, mut next) = (Map::new(), Next::new());
         for ((name, raw), role) in fields.iter().zip(&roles) {
             match role {
                 Role::Field(field) => self.field(field, raw, known, &mut object)?,
@@ -138,9 +139,9 @@ impl<'a> Reader<'a> {
                         let at = this.checker.lines.offset(raw);
                         this.checker.flag(FlagCode::DuplicateField, at);
                     });
-                    self.extra(&format!("{} (1)", field.name), raw, &mut object)?;
+                    self.extra(&format!("{} (1)", field.name), raw, &mut object, &mut next)?;
                 }
-                Role::Unknown => self.extra(name, raw, &mut object)?,
+                Role::Unknown => self.extra(name, raw, &mut object, &mut next)?,
             }
         }
         let is_there =
@@ -184,15 +185,28 @@ impl<'a> Reader<'a> {
     }
 
     /// A field that the format does not define.
-    fn extra(&mut self, name: &str, raw: &'a str, object: &mut Map<String, Value>) -> Result<(), PayloadError> {
+    fn extra(
+        &mut self,
+        name: &str,
+        raw: &'a str,
+        object: &mut Map<String, Value>,
+        next: &mut Next,
+    ) -> Result<(), PayloadError> {
         self.checker.path.push(Segment::Unknown);
         let at = self.checker.lines.offset(raw);
         self.checker.characters(name, crate::shape::Text::Line, at);
         let mut free = name.to_owned();
         if self.builds && object.contains_key(name) {
             self.checker.flag(FlagCode::DuplicateField, at);
-            let names = (2..).map(|number| format!("{name} ({number})"));
-            free = names.into_iter().find(|name| !object.contains_key(name)).unwrap_or(free);
+            let number = next.entry(name.to_owned()).or_insert(2);
+            // Others may really be called so.
+            loop {
+                free = format!("{name} ({number})");
+                *number += 1;
+                if !object.contains_key(&free) {
+                    break;
+                }
+            }
         }
         let value = self.any(raw)?;
         self.checker.path.pop();
@@ -232,6 +246,10 @@ impl<'a> Reader<'a> {
         PayloadError::TooManyValues { path: render(&self.checker.path), max: self.limits.max_values }
     }
 }
+
+/// The number to be tried next for a name that comes again in an object: one that comes a thousand times must not have a
+/// thousand numbers tried each time.
+type Next = HashMap<String, u32>;
 
 /// Puts a list in its place.
 fn put(content: &mut Map<String, Value>, path: &[Segment], rows: Value) {

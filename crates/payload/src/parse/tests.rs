@@ -126,6 +126,20 @@ fn one_odd_field_is_flagged_with_its_place_and_takes_nothing_along() {
     assert_eq!(twice["x"], r#"{"y":1,"y":2}"#);
 }
 
+/// With all numbers tried each time, these would be 200 million names.
+#[test]
+fn an_unknown_name_that_comes_again_is_numbered_at_once() {
+    let again = [r#""a":1"#; 490].join(",");
+    let guest = format!(r#"{{"a (3)":0,{again},"phone":"1",{}}}"#, [r#""phone":"2""#; 490].join(","));
+    let guests = guests(&format!(r#"{{"guests":[{}]}}"#, [guest.as_str(); 900].join(","))).unwrap().to_json();
+    let last = &guests["guests"][899];
+    assert_eq!(
+        (&last["a"], &last["a (2)"], &last["a (3)"], &last["a (491)"]),
+        (&1.into(), &1.into(), &0.into(), &1.into())
+    );
+    assert_eq!((&last["a (492)"], &last["phone (1) (490)"]), (&Value::Null, &"2".into()));
+}
+
 #[test]
 fn what_is_no_person_is_kept_in_its_place() {
     let ok = r#"{"firstName":"E","lastName":"M","attendanceInformation":{"attendFrom":"2026-11-20"}}"#;
