@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schleuse_directory::limits::EXPIRY_GRACE;
 use schleuse_protocol::time::UnixSeconds;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_receiver::config::{InnerAddress, Loopback, UnixSocket};
@@ -114,7 +115,7 @@ async fn an_older_directory_is_refused_and_a_newer_one_decides_at_once() {
     fails(network.config(), exit::CONFIG, &["directory.json"]).await;
     network.publish(|directory| {
         directory.version = 10;
-        directory.issued = UnixSeconds(directory.issued.0 - 100);
+        directory.issued = UnixSeconds(directory.issued.0 - EXPIRY_GRACE - 100);
         directory.expires = UnixSeconds(directory.issued.0 + 1);
     });
     fails(network.config(), exit::CONFIG, &["directory.json", "expired"]).await;
