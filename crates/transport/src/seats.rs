@@ -8,6 +8,7 @@
 //! A group is a network (IPv4 /24, IPv6 /48) or a member. Above half of all seats a group gets an eighth of them and no more,
 //! so that nobody alone can have all.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,14 +106,15 @@ impl Seats {
 
 impl Room {
     fn largest_unused_group(&self) -> Option<Group> {
-        let mut unused: HashMap<Group, (usize, u64)> = HashMap::new();
+        let mut unused: HashMap<Group, (usize, (bool, u64))> = HashMap::new();
         for (number, sitting) in self.taken.iter().filter(|(_, sitting)| sitting.uses == 0) {
-            let (count, oldest) = unused.entry(sitting.group).or_insert((0, *number));
+            let rank = (sitting.was_used, *number);
+            let (count, first) = unused.entry(sitting.group).or_insert((0, rank));
             *count += 1;
-            *oldest = (*oldest).min(*number);
+            *first = rank.min(*first);
         }
-        // Of groups of one size that with the oldest seat.
-        unused.into_iter().max_by_key(|(_, (count, oldest))| (*count, u64::MAX - oldest)).map(|(group, _)| group)
+        // Of groups of one size that with the seat which would go first if they were one group.
+        unused.into_iter().max_by_key(|(_, (count, first))| (*count, Reverse(*first))).map(|(group, _)| group)
     }
 
     /// Takes a seat away from one of those who fit and do not use it; none if there is nobody.
