@@ -103,7 +103,7 @@ impl OfficeLink<'_> {
                 Some(run) = rivals.contested.recv(), if self.presence.is_some() => {
                     control.send(&InnerToOffice::Contested { run }).await
                 }
-                Ok(by) = &mut rivals.disowned, if self.presence.is_some() => {
+                Ok(by) = &mut rivals.disowned, if self.presence.is_some() && !rivals.disowned.is_terminated() => {
                     drop(self.presence.take());
                     return turn_copy_away(&mut control, self.connection, self.office, self.receiver, by).await;
                 }

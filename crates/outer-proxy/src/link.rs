@@ -80,6 +80,10 @@ impl Dial for Inner {
 
     async fn dial(&mut self) -> Result<Link, LinkError> {
         let id = self.id;
+        if self.current.borrow().inner(&id).is_none() {
+            // Whoever was taken out of the configuration is not missed.
+            self.worker.shared.troubles.clear(&self.name);
+        }
         let configured = self.current.wait_for(|current| current.inner(&id).is_some()).await;
         let current = configured.map_err(|_| LinkError::Removed)?.clone();
         let peer = current.inner(&id).ok_or(LinkError::Removed)?;

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use schleuse_protocol::wire::refusal::StreamRefusal;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,9 @@ use crate::relay::refusal_code;
 use crate::seats::{Seat, Seats};
 use crate::secret::SecretKey;
 use crate::shutdown::Shutdown;
+
+/// How long the end of a thread waits until its peers were told.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The bound sockets of all threads, and what their endpoints are made with.
 pub struct Listeners {
@@ -105,10 +109,13 @@ impl Listeners {
             tracing::warn!("the grace period is over: running streams were cut off");
         }
         let own = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&core);
-        for endpoint in own.unwrap_or_default().into_iter().chain(dialler) {
+        let endpoints: Vec<_> = own.unwrap_or_default().into_iter().chain(dialler).collect();
+        for endpoint in &endpoints {
             endpoint.close(refusal_code(StreamRefusal::Unavailable), b"");
-            endpoint.wait_idle().await;
         }
+        // How long a closed connection lingers is partly up to its peer (three times its probe timeout, RFC 9000, 10.2).
+        let idle = join_all(endpoints.iter().map(Endpoint::wait_idle));
+        let _ = tokio::time::timeout(LAST_WORDS, idle).await;
     }
 }
 

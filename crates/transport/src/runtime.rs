@@ -87,12 +87,15 @@ where
         let run = move || {
             let result = current_thread().map_err(WorkerError::Start);
             report.send(result.and_then(|runtime| {
-                runtime.block_on(async {
+                let ended = runtime.block_on(async {
                     tokio::select! {
                         ended = work(core, on_core) => ended.map_err(WorkerError::Work),
                         never = beat => match never {},
                     }
-                })
+                });
+                // Not dropped: that would wait for a lookup of a name that nobody answers.
+                runtime.shutdown_background();
+                ended
             }));
         };
         if let Err(error) = thread::Builder::new().name(format!("{name}-{core}")).spawn(run) {

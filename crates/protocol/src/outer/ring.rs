@@ -37,17 +37,18 @@ impl<K> AdmissionRing<K> {
     ///
     /// # Errors
     /// [`Refused`](StreamRefusal::Refused) if the epoch is none whose tokens can be valid;
-    /// [`Unavailable`](StreamRefusal::Unavailable) if the inner proxy has not sent the keys of the current epoch: later it may
-    /// have.
+    /// [`Unavailable`](StreamRefusal::Unavailable) if the inner proxy has not sent the keys of the current epoch, or not yet those
+    /// of the next: later it may have.
     pub fn key(&self, inner: &MemberId, epoch: Epoch, now: UnixSeconds) -> Result<&K, StreamRefusal> {
         let key_of = |epoch| {
             let keys = self.keys.get(inner)?;
             keys.iter().find(|(of, _)| *of == epoch).map(|(_, key)| key)
         };
-        match (key_of(epoch), key_of(Epoch::of(now))) {
+        let current = Epoch::of(now);
+        match (key_of(epoch), key_of(current)) {
             (Some(key), _) => Ok(key),
-            (None, Some(_)) => Err(StreamRefusal::Refused),
-            (None, None) => Err(StreamRefusal::Unavailable),
+            (None, Some(_)) if epoch != current.next() => Err(StreamRefusal::Refused),
+            (None, _) => Err(StreamRefusal::Unavailable),
         }
     }
 
@@ -77,6 +78,15 @@ mod tests {
         assert_eq!(ring.key(&a, Epoch(7), now), Ok(&'x'));
         assert_eq!(ring.key(&a, Epoch(9), now), Err(StreamRefusal::Refused));
         assert_eq!(ring.key(&b, Epoch(7), now), Err(StreamRefusal::Unavailable), "it has sent none yet");
+
+        let just_after = in_epoch(8);
+        assert_eq!(ring.key(&a, Epoch(8), just_after), Ok(&'y'));
+        assert_eq!(
+            ring.key(&a, Epoch(9), just_after),
+            Err(StreamRefusal::Unavailable),
+            "the next keys are on their way"
+        );
+        assert_eq!(ring.key(&a, Epoch(10), just_after), Err(StreamRefusal::Refused));
 
         ring.replace(a, [(Epoch(8), 'z'), (Epoch(9), 'w')]);
         let now = in_epoch(8);

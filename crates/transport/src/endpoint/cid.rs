@@ -127,6 +127,7 @@ mod tests {
         let knows = |core, cores, cid| Generator { key: KEY, core, cores }.validate(&cid).is_ok();
         assert!(knows(3, Some(4), made(3)) && !knows(2, Some(4), made(3)));
         assert!(knows(1, Some(2), made(3)) && !knows(0, Some(2), made(3)));
+        assert!(knows(0, Some(1), made(0)) && knows(0, Some(1), made(3)), "a restart with one thread");
         assert!(knows(0, None, made(0)) && !knows(0, None, made(1)));
     }
 }

@@ -31,6 +31,8 @@ pub struct EndpointKeys {
     cid: CidKey,
     reset: Arc<ResetKey>,
     core: u16,
+    /// How many there are at this address, if it is known.
+    cores: Option<u16>,
     place: Option<Place>,
 }
 
@@ -53,12 +55,15 @@ impl EndpointKeys {
         let [first, second] = cid.map(u64::from_le_bytes);
         let mut reset = Zeroizing::new([0; 32]);
         expand(RESET_LABEL, &mut *reset);
-        Self { cid: CidKey(first, second), reset: Arc::new(ResetKey(reset)), core, place: None }
+        Self { cid: CidKey(first, second), reset: Arc::new(ResetKey(reset)), core, cores: None, place: None }
     }
 
     /// The keys of all endpoints at one address, which hand each other what came in on the wrong socket.
     pub fn derive_all(cluster_secret: &SecretKey, instance: &str, cores: usize) -> Vec<Self> {
         let mut all: Vec<_> = (0..cores).map(|core| Self::derive(cluster_secret, instance, core)).collect();
+        for keys in &mut all {
+            keys.cores = u16::try_from(cores).ok();
+        }
         if let (Some(first), 2..=MOST_CORES) = (all.first(), cores) {
             let post = Arc::new(Post::new(first.cid, u16::try_from(cores).unwrap_or(u16::MAX)));
             for keys in &mut all {
@@ -74,8 +79,7 @@ impl EndpointKeys {
     }
 
     pub(super) fn endpoint_config(&self) -> EndpointConfig {
-        let (key, core) = (self.cid, self.core);
-        let cores = self.place.as_ref().map(|place| place.post.cores());
+        let (key, core, cores) = (self.cid, self.core, self.cores);
         let mut config = EndpointConfig::new(self.reset.clone());
         config.cid_generator(move || Box::new(Generator { key, core, cores })).min_reset_interval(MIN_RESET_INTERVAL);
         config
