@@ -137,7 +137,7 @@ fn proxies_do_not_know_what_they_carry_nor_both_ends_of_it() {
 fn sender_in_log(outer: &Proxy) -> String {
     until("the stream stands in the log", SOON, || {
         let log = outer.daemon.log();
-        let from = log.find("sender: 127.0.0.1:")? + "sender: ".len();
+        let from = log.find("from: 127.0.0.1:")? + "from: ".len();
         // The line may be half written.
         log[from..].split_once(',').map(|(sender, _)| sender.to_owned())
     })
