@@ -105,7 +105,7 @@ impl Lane {
         let open = Open { version: VERSION, inner: on.inner, token: on.token };
         let now = Instant::now();
         let Opened { link, place, send, recv } = opened;
-        let signs = link.connection().signs_of_life();
+        let signs = link.connection().signs_of_work();
         Self {
             machine: SenderStream::new(channel, open, start, clock.now()),
             up: Up::new(send),
@@ -156,11 +156,12 @@ impl Lane {
         self.answered.unwrap_or(self.asked)
     }
 
-    /// Whether anything came over the connection since this was last asked. The transport takes much more than a slow line
-    /// carries at once: while the proxy acknowledges, what it took is still on its way, and the office cannot have it yet.
+    /// Whether anything but answers to keep-alives came over the connection since this was last asked. The transport takes
+    /// much more than a slow line carries at once: while the proxy acknowledges, what it took is still on its way, and the
+    /// office cannot have it yet.
     pub(crate) fn has_moved(&mut self) -> bool {
-        let seen = std::mem::replace(&mut self.signs, self.link.connection().signs_of_life());
-        let has_moved = seen != self.signs;
+        let seen = std::mem::replace(&mut self.signs, self.link.connection().signs_of_work());
+        let has_moved = seen < self.signs;
         if has_moved {
             self.moved = Instant::now();
         }
@@ -221,7 +222,7 @@ impl Lane {
             SenderEvent::Accepted { next: segments } | SenderEvent::Progress { stored_segments: segments } => {
                 let first = self.answered.replace(Instant::now()).is_none();
                 self.stored = self.stored.max(segments);
-                self.signs = self.link.connection().signs_of_life();
+                self.signs = self.link.connection().signs_of_work();
                 return Happened::Stored { segments, first };
             }
             SenderEvent::Receipt(receipt) => Ended::Receipt(receipt),

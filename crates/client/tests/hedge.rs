@@ -162,3 +162,23 @@ async fn a_slow_line_is_no_reason_to_try_another_way() {
         assert_eq!(stored.hellos, 1, "another way was tried");
     });
 }
+
+/// A second stream was opened because the first was late, and never answers: the first is none the worse for it.
+#[tokio::test]
+async fn a_first_stream_that_goes_on_is_kept_when_the_second_is_silent() {
+    let late = Act::Late { up: millis(900), down: millis(0) };
+    let (mut net, outers) = network(late, Act::Mute);
+    let mut wires = Vec::new();
+    for (index, outer) in outers.iter().enumerate() {
+        let wire = Wire::slow(outer.address(), 200_000).await;
+        net.readdress(index, wire.address());
+        wires.push(wire);
+    }
+    let (ticket, bytes) = (net.ticket(), sample(14 * SEGMENT_DATA));
+    net.client().send(&ticket, bytes.clone()).await.unwrap();
+    net.office.look(&ticket, |stored| {
+        assert_eq!(stored.content, bytes);
+        assert_eq!(stored.hellos, 1, "the first stream was given up");
+    });
+    assert_eq!(outers.iter().map(|outer| outer.streams()).sum::<usize>(), 2, "the second was opened, and no third");
+}

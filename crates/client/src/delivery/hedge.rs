@@ -55,6 +55,8 @@ impl Delivery {
         let front = self.front.as_ref().filter(|_| self.opening.is_none())?;
         let patience = self.patience_with(front) * 2_u32.pow(self.hedge.count.min(MOST_DOUBLINGS));
         let due = match &self.second {
+            // The first goes on: as long as it owes nothing, it is not to be disturbed for a second that is silent.
+            Some(second) if front.is_answered() => front.waiting_since()?.max(second.asked()) + patience,
             // Both are silent: a third takes the place of the first.
             Some(second) => second.asked() + patience,
             None if self.has_lost(front) => Instant::now(),
@@ -67,7 +69,7 @@ impl Delivery {
         let Some(front) = &self.front else { return };
         let (is_lost, is_answered) = (self.has_lost(front), front.is_answered());
         let is_known_to_fail = is_lost || self.has_penalty(front);
-        if is_answered && !is_lost && self.second.is_none() && self.front.as_mut().is_some_and(Lane::has_moved) {
+        if is_answered && !is_lost && self.front.as_mut().is_some_and(Lane::has_moved) {
             return;
         }
         if !is_known_to_fail && self.hedge.speculation.is_none() {

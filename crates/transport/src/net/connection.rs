@@ -101,6 +101,17 @@ impl Connection {
         }
     }
 
+    /// The same without the answers to this side's pings, which a peer gives although nothing else moves. A ping that is on
+    /// its way makes it smaller by one until it is answered.
+    pub fn signs_of_work(&self) -> u64 {
+        match self {
+            Self::Quic(connection) => {
+                let stats = connection.stats();
+                stats.udp_rx.datagrams.saturating_sub(stats.frame_tx.ping)
+            }
+        }
+    }
+
     /// The streams that the peer may have open at a time.
     pub fn set_max_streams(&self, count: u32) {
         match self {
