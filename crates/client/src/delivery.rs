@@ -166,7 +166,8 @@ impl Delivery {
                 let place = if self.front.is_none() { &mut self.front } else { &mut self.second };
                 *place = Some(lane);
             }
-            Err(DialError::NoOuterProxy) if self.ways.are_all_refused(self.shared.outers()) => {
+            // While there is a stream, nothing is over.
+            Err(DialError::NoOuterProxy) if self.front.is_none() && self.ways.are_all_refused(self.shared.outers()) => {
                 return Err(SendError::Refused { office: self.office });
             }
             Err(error) => {
