@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use schleuse_protocol::limits::VERSION;
+use schleuse_protocol::limits::{MAX_CLOCK_AHEAD, VERSION};
 use schleuse_protocol::sender::{SenderAction, SenderEvent, SenderStream, Start};
 use schleuse_protocol::wire::hop::Open;
 use schleuse_seal::Sender;
@@ -45,6 +45,12 @@ impl Attempts {
             return self.anew(content, number).await;
         };
         let earlier = sender.intro().attempt;
+        // An office stores nothing under such a number (protocol.md 8.3). If it is this clock that is wrong now, the office
+        // says which number it knows.
+        if earlier > number.saturating_add(MAX_CLOCK_AHEAD.as_micros() as u64) {
+            tracing::info!("the journal was made when the clock was far ahead: a new attempt begins");
+            return self.anew(content, number).await;
+        }
         let channel = Channel::new(sender);
         match self.rehearse(&channel, content).await {
             Ok(length) => Ok(Attempt { channel, start: Start::Resume { length: Some(length) }, end: Some(length) }),

@@ -73,9 +73,10 @@ impl SendError {
         }
     }
 
-    /// Whether nothing that is sent under this ticket will ever be accepted again.
+    /// Whether nothing that is sent under this ticket will ever be accepted again. Only the office can say that, inside the
+    /// seal: a refusal without a reason may come from anybody on the way, and must not cost a journal.
     pub(crate) fn is_final_for_the_ticket(&self) -> bool {
-        matches!(self, Self::Office(_) | Self::Refused { .. }) && !self.may_retry()
+        matches!(self, Self::Office(_)) && !self.may_retry()
     }
 }
 

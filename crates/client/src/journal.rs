@@ -30,7 +30,7 @@ impl Journal {
     /// Opens or makes the file, for this process alone.
     pub(crate) fn open(path: &Path) -> Result<Self, JournalError> {
         let io_error = |source| JournalError::Io { path: path.to_owned(), source };
-        let file = open_locked(path)?;
+        let file = open_locked(path, Links::Followed)?;
         refuse_open_mode(path, &file)?;
         let length = file.metadata().map_err(io_error)?.len();
         if length > LARGEST {
@@ -72,7 +72,10 @@ impl Journal {
 
     /// Deletes it. That it cannot be deleted is no reason to call a delivery failed.
     pub(crate) fn remove(self) {
-        for path in [&self.path, &beside(&self.path)] {
+        // What a crash left there. It may also be the journal of another sending, which has a lock then.
+        let new = beside(&self.path);
+        let is_in_use = OpenOptions::new().read(true).write(true).open(&new).is_ok_and(|file| file.try_lock().is_err());
+        for path in [Some(&self.path), Some(&new).filter(|_| !is_in_use)].into_iter().flatten() {
             match std::fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "the journal is not needed any more and cannot be deleted");
@@ -103,19 +106,37 @@ fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Only its owner may read it.
-fn create(path: &Path, truncate: bool) -> io::Result<File> {
+/// Whether the name may be that of a symbolic link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Followed,
+    Refused,
+}
+
+/// Only its owner may read it. What is in it stays: it may be another's, until it is locked.
+fn create(path: &Path, links: Links) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(truncate);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.read(true).write(true).create(true).truncate(false);
+    restrict(&mut options, links);
     options.open(path)
 }
 
-fn open_locked(path: &Path) -> Result<File, JournalError> {
+#[cfg(unix)]
+fn restrict(options: &mut OpenOptions, links: Links) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600);
+    if links == Links::Refused {
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+    }
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &mut OpenOptions, _: Links) {}
+
+fn open_locked(path: &Path, links: Links) -> Result<File, JournalError> {
     let io_error = |source| JournalError::Io { path: path.to_owned(), source };
     loop {
-        let file = create(path, false).map_err(io_error)?;
+        let file = create(path, links).map_err(io_error)?;
         match file.try_lock() {
             Ok(()) if is_at(path, &file).map_err(io_error)? => return Ok(file),
             // Replaced or deleted between opening and locking.
@@ -148,13 +169,9 @@ fn is_at(_: &Path, _: &File) -> io::Result<bool> {
 fn replace(path: &Path, saved: &[u8]) -> Result<File, JournalError> {
     let new = beside(path);
     let io_error = |source| JournalError::Io { path: path.to_owned(), source };
-    let mut file = create(&new, true).map_err(io_error)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => return Err(io_error(source)),
-    }
+    let mut file = open_locked(&new, Links::Refused)?;
     refuse_open_mode(&new, &file)?;
+    file.set_len(0).map_err(io_error)?;
     file.write_all(saved).and_then(|()| file.sync_all()).map_err(io_error)?;
     std::fs::rename(&new, path).map_err(io_error)?;
     sync_folder(path).map_err(io_error)?;

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use schleuse_client::{CancellationToken, Content, JournalError, SendError};
 use schleuse_protocol::limits::SEGMENT_DATA;
+use schleuse_protocol::wire::refusal::StreamRefusal;
 use schleuse_protocol::wire::reply::Reason;
 use schleuse_protocol::wire::ticket::Ticket;
+use schleuse_transport::clock::Clock;
 use support::{Act, Net, sample};
 use tempfile::TempDir;
 
@@ -145,6 +147,49 @@ async fn a_journal_is_kept_as_long_as_it_may_be_of_use() {
     assert_eq!(files.names(), ["list.json"], "refused for good: it is of no use any more");
 }
 
+/// No office takes its attempt: it would be refused as often as the sending is repeated.
+#[tokio::test]
+async fn a_journal_of_a_clock_that_was_days_ahead_is_not_gone_on_with() {
+    const DAY: u64 = 86_400_000_000;
+    let now = Clock::start().unix_micros();
+    let bytes = sample(12 * SEGMENT_DATA);
+    for (ahead, is_kept) in [(DAY / 2, true), (3 * DAY, false)] {
+        let mut net = Net::new();
+        net.outer(move |stream| match stream {
+            0 => Act::Supersede(now + ahead),
+            1 => Act::MuteAfter(6),
+            _ => Act::Deliver,
+        });
+        let (ticket, files) = (net.ticket(), Files::new(&bytes));
+        killed_after(&net, &ticket, &files, 6 * SEGMENT_DATA as u64).await;
+        resume(&net, &ticket, &files).await.unwrap();
+        let attempt = net.office.attempts()[&ticket.body().id.to_string()];
+        assert_eq!(attempt == now + ahead + 1, is_kept, "{attempt}");
+        assert!(attempt < now + DAY);
+        net.office.look(&ticket, |stored| assert_eq!(stored.content, bytes));
+        assert_eq!(files.names(), ["list.json"]);
+    }
+}
+
+/// Anybody on the way can refuse without a reason; what the office has stored is not lost for that.
+#[tokio::test]
+async fn a_refusal_that_is_not_the_offices_leaves_the_journal() {
+    let bytes = sample(12 * SEGMENT_DATA);
+    let mut net = Net::new();
+    net.outer(|stream| match stream {
+        0 => Act::MuteAfter(6),
+        1 | 2 => Act::Reset(StreamRefusal::Refused),
+        _ => Act::Deliver,
+    });
+    let (ticket, files) = (net.ticket(), Files::new(&bytes));
+    killed_after(&net, &ticket, &files, 6 * SEGMENT_DATA as u64).await;
+    let error = resume(&net, &ticket, &files).await.unwrap_err();
+    assert!(matches!(error, SendError::Refused { .. }), "{error}");
+    assert_eq!(files.names(), ["list.journal", "list.json"]);
+    resume(&net, &ticket, &files).await.unwrap();
+    net.office.look(&ticket, |stored| assert_eq!(stored.received, 13, "nothing came twice"));
+}
+
 #[tokio::test]
 async fn a_journal_that_does_not_fit_is_told_without_dialling() {
     let mut net = Net::new();
@@ -198,7 +243,24 @@ async fn a_journal_is_for_one_process_and_a_content_that_can_be_read_again() {
     }
     let error = journal_error(resume(&net, &ticket, &files).await.unwrap_err());
     assert!(matches!(error, JournalError::InUse { .. }) && error.may_retry(), "{error}");
+    // It is written under another name first, which can be that of somebody else's.
+    let shorter = files.folder.path().join("list");
+    fs::rename(files.journal(), files.folder.path().join("list.new")).unwrap();
+    let kept = fs::read(files.folder.path().join("list.new")).unwrap();
+    let error = journal_error(net.client().send(&ticket, content()).journal(&shorter).await.unwrap_err());
+    assert!(matches!(error, JournalError::InUse { .. }), "{error}");
+    assert_eq!(fs::read(files.folder.path().join("list.new")).unwrap(), kept);
     first.abort();
+    let _ = first.await;
+
+    let precious = files.folder.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    fs::set_permissions(&precious, Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&precious, files.folder.path().join("link.new")).unwrap();
+    let link = files.folder.path().join("link");
+    let error = journal_error(net.client().send(&ticket, content()).journal(link).await.unwrap_err());
+    assert!(matches!(error, JournalError::Io { .. }), "{error}");
+    assert_eq!(fs::read(&precious).unwrap(), b"precious", "no link is followed");
 
     let journal = files.folder.path().join("other.journal");
     let reader = Content::reader(std::io::Cursor::new(b"a list".to_vec()));
