@@ -169,8 +169,8 @@ impl Routes {
         }
     }
 
-    /// Names an inner proxy that does something which an honest one does not: in the log, once a while, and in the status. Returns
-    /// whether it is in the log now.
+    /// Names an inner proxy that does, or over which comes, what does not with an honest one and honest senders: in the log,
+    /// once a while, and in the status. Returns whether it is in the log now.
     pub(crate) fn complain(&self, inner: MemberId, complaint: Complaint) -> bool {
         let now = self.clock.millis();
         let is_new = self.lock().links.entry(inner).or_default().complaints.add(complaint, now);

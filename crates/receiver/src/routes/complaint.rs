@@ -11,7 +11,7 @@ const RECENT: Duration = Duration::from_secs(10 * 60);
 /// Streams of a minute with tokens that lead to no ticket, of which no more come from senders that are late.
 const MANY_STRANGERS: u32 = 600;
 
-/// What an inner proxy does that an honest one does not.
+/// What an inner proxy does that an honest one does not, or what comes over it, which may be its senders' doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Complaint {
     /// Its tokens are of no use.
@@ -24,10 +24,10 @@ pub(crate) enum Complaint {
     #[error("it does not answer when it is asked for route tokens")]
     Silent,
     /// Half-open streams fill its room.
-    #[error("its streams without a hello fill the room that it has: further ones are told to come later")]
+    #[error("over it come streams without a hello that fill its room here: further ones are told to come later")]
     HalfOpen,
     /// Streams come with tokens that lead to no ticket.
-    #[error("it brings many streams with tokens that this office does not know")]
+    #[error("over it come many streams with tokens that this office does not know")]
     Strangers,
     /// It closed a link for draining and keeps the connection.
     #[error("it says that it drains and keeps its connections: the oldest are closed")]
