@@ -51,6 +51,16 @@ impl Column {
 )]
 pub struct DamagedRecord(pub TicketId);
 
+/// Why the database's ticket is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TicketFault {
+    #[error(transparent)]
+    Damaged(#[from] DamagedRecord),
+    /// Its record is whole, so this is how it was minted.
+    #[error("ticket {0} is one of an earlier version of this program, and cannot be used any more: mint it anew")]
+    Earlier(TicketId),
+}
+
 impl Vault {
     /// Reads the key: 64 hexadecimal digits, or 32 raw bytes.
     pub(crate) fn load(file: &NamedFile) -> Result<Self, AppError> {
@@ -107,10 +117,10 @@ impl Vault {
     }
 
     /// The ticket as it was minted, and its private half.
-    pub(crate) fn open_ticket(&self, row: &LiveTicket) -> Result<(Ticket, TicketKeys), DamagedRecord> {
+    pub(crate) fn open_ticket(&self, row: &LiveTicket) -> Result<(Ticket, TicketKeys), TicketFault> {
         let damaged = DamagedRecord(row.id);
         let bytes = self.open(Column::Ticket, row.id, &row.ticket_sealed)?;
-        let ticket = Ticket::from_bytes(bytes.to_vec()).map_err(|_| damaged)?;
+        let ticket = Ticket::from_bytes(bytes.to_vec()).map_err(|_| TicketFault::Earlier(row.id))?;
         let seed = self.open(Column::OneTimeKey, row.id, &row.key_sealed)?;
         let seed = seed.as_slice().try_into().map_err(|_| damaged)?;
         let secret = OneTimeSecret::from_bytes(ticket.body().key.suite(), seed);
@@ -228,6 +238,24 @@ mod tests {
         let error = Vault::load(&second).unwrap().check(&store).await.unwrap_err();
         assert_eq!(error.code(), exit::CONFIG);
         assert!(error.to_string().contains("office.sqlite"), "{error}");
+    }
+
+    #[test]
+    fn a_ticket_of_an_earlier_version_is_no_damage() {
+        let vault = Vault { kek: Kek::from_bytes(&[1; 32]) };
+        let id = TicketId([1; 16]);
+        let mut row = LiveTicket {
+            id,
+            ticket_sealed: vault.wrap(Column::Ticket, id, b"another form"),
+            key_sealed: vec![],
+            max_bytes: 1,
+            sender_rule: String::new(),
+            is_untouched: true,
+        };
+        let error = vault.open_ticket(&row).err().unwrap();
+        assert!(error.to_string().contains("mint it anew"), "{error}");
+        row.ticket_sealed[20] ^= 1;
+        assert_eq!(vault.open_ticket(&row).err().unwrap(), TicketFault::Damaged(DamagedRecord(id)));
     }
 
     #[test]
