@@ -138,6 +138,10 @@ impl Delivery {
                     self.second.iter_mut().for_each(|second| second.know_length(end));
                 }
             }
+            // A proxy can replay an earlier answer of this attempt, and what is stored stays so (protocol.md 6.6, 8.8).
+            Happened::Stored { segments, .. } if self.patience.is_stale(segments) => {
+                return self.on_ended(which, Ended::Interrupted(Interruption::BadAnswer)).await;
+            }
             Happened::Stored { segments, first } => self.on_stored(which, segments, first),
             Happened::Ended(ended) => return self.on_ended(which, ended).await,
             Happened::Failed(error) => return Err(error),

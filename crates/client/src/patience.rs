@@ -66,6 +66,11 @@ impl Patience {
         more
     }
 
+    /// Whether the office has said already that it has more than these.
+    pub(crate) fn is_stale(&self, segments: u32) -> bool {
+        segments < self.stored
+    }
+
     /// The transport took the attempt's bytes up to here.
     pub(crate) fn handed(&mut self, bytes: u64) {
         if bytes > self.handed {

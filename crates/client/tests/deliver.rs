@@ -193,3 +193,21 @@ async fn a_proxy_that_dies_silently_is_left_at_once() {
     assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     assert_eq!((first.streams(), second.streams()), (1, 1));
 }
+
+/// The content can be read only once, and what the office has stored is gone: an answer from before that must not end it.
+#[tokio::test]
+async fn an_answer_from_earlier_is_no_answer() {
+    let mut net = Net::new();
+    net.outer(|stream| match stream {
+        0 => Act::CutAfter(20),
+        1 => Act::Stale,
+        _ => Act::Deliver,
+    });
+    let (ticket, bytes) = (net.ticket(), sample(40 * SEGMENT_DATA));
+    let content = Content::reader(std::io::Cursor::new(bytes.clone()));
+    net.client().send(&ticket, content).await.unwrap();
+    net.office.look(&ticket, |stored| {
+        assert_eq!(stored.content, bytes);
+        assert_eq!(stored.received as usize, 41, "nothing that was stored came again");
+    });
+}

@@ -150,6 +150,11 @@ impl FakeOffice {
             let _ = send.finish();
             return;
         }
+        if act == Act::Stale {
+            let _ = reply(channel, send, &Reply::Accepted { next: 0 }).await;
+            let _ = send.stopped().await;
+            return;
+        }
         let _ = reply(channel, send, &Reply::Accepted { next }).await;
         self.receive(act, nonce, channel, storage, frames, send).await;
     }

@@ -36,6 +36,8 @@ pub(crate) enum Act {
     Late { up: Duration, down: Duration },
     /// Nothing is taken, and nothing answered, once so many segments came over it.
     MuteAfter(u32),
+    /// What the office said before anything was stored, as a proxy can replay it.
+    Stale,
     /// No receipt, although everything is there.
     MuteAtTheEnd,
     /// The proxy is being stopped: it closes the connection and says so.
