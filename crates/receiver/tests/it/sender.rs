@@ -59,20 +59,26 @@ impl<'n> Attempt<'n> {
         Self { network, ticket: ticket.clone(), machine: Some(machine), streams: None, content }
     }
 
-    /// Runs on the current stream until the sender learns something that `wanted` wants, or until it is over.
+    /// Runs on the current stream until the sender learns something that `wanted` wants, or until it is over. The last segment is
+    /// held back meanwhile, so that the upload is still running afterwards, however fast it is.
     pub(crate) async fn run_until(&mut self, wanted: impl Fn(&SenderEvent) -> bool) -> SenderEvent {
+        self.advance(true, wanted).await
+    }
+
+    async fn advance(&mut self, holds_back: bool, wanted: impl Fn(&SenderEvent) -> bool) -> SenderEvent {
         if self.streams.is_none() {
             let nonce = self.ticket.body().routes[0].token.nonce;
             self.streams = Some(self.network.inner.stream(nonce).await);
         }
         let machine = self.machine.as_mut().expect("it is always put back");
         let (send, recv) = self.streams.as_mut().expect("just opened");
-        soon(drive(machine, send, recv, &self.content, self.network, wanted)).await
+        let given = if holds_back { self.content.len().saturating_sub(1) } else { self.content.len() };
+        soon(drive(machine, send, recv, (&self.content, given), self.network, wanted)).await
     }
 
     /// Runs to the end.
     pub(crate) async fn run(&mut self) -> SenderEvent {
-        self.run_until(|_| false).await
+        self.advance(false, |_| false).await
     }
 
     pub(crate) async fn receipt(&mut self) -> Receipt {
@@ -126,7 +132,7 @@ async fn drive(
     machine: &mut SenderStream<Sender>,
     send: &mut SendStream,
     recv: &mut RecvStream,
-    content: &[u8],
+    (content, given): (&[u8], usize),
     network: &Network,
     wanted: impl Fn(&SenderEvent) -> bool,
 ) -> SenderEvent {
@@ -148,15 +154,19 @@ async fn drive(
             continue;
         }
         let read = recv.read_chunk(4096);
-        if let Some(position) = machine.wanted() {
+        let segment = |position: u32| {
+            let start = (position as usize * SEGMENT_DATA).min(content.len());
+            start..(start + SEGMENT_DATA).min(content.len())
+        };
+        if let Some(position) = machine.wanted().filter(|position| segment(*position).end <= given) {
             // A reply that is there goes first: a refusal or progress must not wait for the end of the content.
             tokio::select! {
                 biased;
                 chunk = read => replied(machine, chunk, network),
                 () = std::future::ready(()) => {
-                    let start = (position as usize * SEGMENT_DATA).min(content.len());
-                    let end = (start + SEGMENT_DATA).min(content.len());
-                    machine.provide(position, &content[start..end], end == content.len(), now()).expect("what is wanted");
+                    let data = &content[segment(position)];
+                    let is_last = segment(position).end == content.len();
+                    machine.provide(position, data, is_last, now()).expect("what is wanted");
                 }
             }
         } else {
