@@ -69,7 +69,7 @@ impl RateLimiter {
         Self { limit, hasher: RandomState::new(), buckets }
     }
 
-    /// Takes a token of a network, see [`Bucket::take`].
+    /// Takes a token of a network. One whose address is not `proven`, and may be forged, gets it only from the upper half.
     pub fn take(&mut self, from: IpAddr, proven: bool, now: Millis) -> bool {
         let index = self.hasher.hash_one(network(from)) % BUCKETS as u64;
         self.buckets[index as usize].take(self.limit, proven, now)
