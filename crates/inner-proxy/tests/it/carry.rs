@@ -206,7 +206,7 @@ async fn an_office_that_takes_a_few_bytes_now_and_then_does_not_hold_up_the_othe
     const STREAMS: usize = 80;
     let mut network = Network::new().await;
     let mut bonn = Office::link(&network.members.pki, "ga-bonn", network.address()).await;
-    let (stuck, good) = (network.office.headers(20).await, bonn.header().await);
+    let (stuck, good) = (network.office.headers(21).await, bonn.header().await);
     let content = Arc::new(vec![0x5a; 3 * 1024 * 1024]);
     let (mut running, mut open) = (Vec::new(), Vec::new());
     for number in 0..STREAMS {
@@ -237,4 +237,10 @@ async fn an_office_that_takes_a_few_bytes_now_and_then_does_not_hold_up_the_othe
         let record = network.record().await;
         assert_eq!((record.to, record.ending), (Some(id("ga-koeln")), Ending::Broken));
     }
+    // No more than these 16: a further one is refused at once, or one of them is given up for it.
+    let (mut send, _recv) = network.outer.stream(&stuck[20], b"").await;
+    tokio::spawn(async move { send.write_all(&content).await });
+    let record = network.record().await;
+    assert_eq!(record.to, Some(id("ga-koeln")));
+    assert!(matches!(record.ending, Ending::Broken | Ending::Unavailable), "{record:?}");
 }
